@@ -1,0 +1,12 @@
+#pragma once
+
+#include "absl/random/random.h"
+
+namespace cairn {
+
+// A generator seeded from the operating system. The only source of chance:
+// made where objects are composed, everything else takes an absl::BitGenRef.
+// Not for keys, tokens or nonces. Not thread-safe.
+absl::BitGen NewSystemBitGen();
+
+}  // namespace cairn
