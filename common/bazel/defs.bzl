@@ -53,6 +53,17 @@ _LINKOPTS = [
     "-Wl,-z,relro,-z,now,-z,noexecstack",
 ]
 
+# What every program links besides its own libraries.
+_RUNTIME = select({
+    "//common/bazel:tsan": ["//common/bazel:tsan_abseil"],
+    "//conditions:default": [],
+})
+
+_TEST_DATA = select({
+    "//common/bazel:tsan": ["//common/bazel:tsan_suppressions.txt"],
+    "//conditions:default": [],
+})
+
 def cairn_cc_library(name, copts = [], **kwargs):
     """cc_library with the flags of this tree."""
     native.cc_library(
@@ -62,13 +73,14 @@ def cairn_cc_library(name, copts = [], **kwargs):
         **kwargs
     )
 
-def cairn_cc_binary(name, copts = [], linkopts = [], **kwargs):
+def cairn_cc_binary(name, copts = [], linkopts = [], deps = [], **kwargs):
     """cc_binary with the flags of this tree."""
     native.cc_binary(
         name = name,
         copts = _COPTS + copts,
         linkopts = _LINKOPTS + linkopts,
         linkstatic = True,
+        deps = deps + _RUNTIME,
         **kwargs
     )
 
@@ -77,6 +89,7 @@ def cairn_cc_test(
         copts = [],
         linkopts = [],
         deps = [],
+        data = [],
         own_main = False,
         size = "small",
         **kwargs):
@@ -87,6 +100,7 @@ def cairn_cc_test(
       copts: added to the flags of the tree.
       linkopts: added to the flags of the tree.
       deps: libraries besides GoogleTest.
+      data: as in cc_test.
       own_main: True if the sources have a main function.
       size: as in cc_test.
       **kwargs: handed on to cc_test.
@@ -98,7 +112,8 @@ def cairn_cc_test(
         copts = _COPTS + copts,
         linkopts = _LINKOPTS + linkopts,
         linkstatic = True,
-        deps = deps + [gtest],
+        data = data + _TEST_DATA,
+        deps = deps + [gtest] + _RUNTIME,
         **kwargs
     )
 
