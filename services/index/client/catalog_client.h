@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/model/call.h"
+#include "common/model/catalog.h"
+#include "common/model/record.h"
+
+namespace cairn {
+
+// A change that index has checked and numbered. `event` must be durable in
+// chunk_storage before CommitChange, so that the packs alone can rebuild the
+// catalog.
+struct PreparedChange {
+  uint64_t sequence = 0;
+  DatastoreRef datastore;  // whose metadata packs take the event
+  Record event;            // kind kEvent, raw
+};
+
+// The part of index that answers what exists and changes it. Every change is
+// two steps: Prepare → the caller appends the event → Commit. A change that
+// was prepared and never committed has an unknown outcome: it is not visible,
+// but a rebuild may apply it. Thread-safe.
+class CatalogClient {
+ public:
+  virtual ~CatalogClient() = default;
+
+  virtual absl::StatusOr<ListPage<Datastore>> ListDatastores(
+      const Call& call, const PageRequest& page) = 0;
+  virtual absl::StatusOr<ListPage<Namespace>> ListNamespaces(
+      const Call& call, const NamespaceQuery& query,
+      const PageRequest& page) = 0;
+  virtual absl::StatusOr<ListPage<Group>> ListGroups(
+      const Call& call, const GroupQuery& query, const PageRequest& page) = 0;
+  virtual absl::StatusOr<ListPage<Snapshot>> ListSnapshots(
+      const Call& call, const SnapshotQuery& query,
+      const PageRequest& page) = 0;
+
+  // NotFound: no such datastore.
+  virtual absl::StatusOr<Datastore> GetDatastore(const Call& call,
+                                                 const std::string& name) = 0;
+  // NotFound: neither listed nor in trash.
+  virtual absl::StatusOr<Snapshot> GetSnapshot(const Call& call,
+                                               const SnapshotName& name) = 0;
+
+  // Checks `change` against the catalog and numbers it. NotFound,
+  // AlreadyExists, FailedPrecondition (NOT_EMPTY), InvalidArgument. A
+  // CreateDatastore with the UUID it already has is prepared again.
+  virtual absl::StatusOr<PreparedChange> PrepareChange(
+      const Call& call, const CatalogChange& change) = 0;
+  // Checks again and applies in one synced batch. Idempotent per sequence.
+  virtual absl::Status CommitChange(const Call& call,
+                                    const CatalogChange& change,
+                                    uint64_t sequence) = 0;
+};
+
+}  // namespace cairn

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/model/call.h"
+#include "common/model/record.h"
+#include "common/model/session.h"
+#include "common/page/page_tree_builder.h"
+
+namespace cairn {
+
+struct NewSession {
+  SessionRef ref;
+  GroupName group;
+  std::optional<int64_t> backup_time;  // Unix seconds; none: index's clock
+  std::optional<SnapshotName> base;
+  std::string owner;  // principal that asks
+  std::string notes;
+  std::string client_label;
+  Uuid lease;
+};
+
+struct PublishRequest {
+  struct ExpectedArchive {
+    std::string name;
+    uint64_t size_bytes = 0;
+    friend bool operator==(const ExpectedArchive&,
+                           const ExpectedArchive&) = default;
+  };
+  std::vector<ExpectedArchive> archives;  // exactly the session's archives
+};
+
+// `manifest` must be durable in chunk_storage, with every page and chunk of
+// the session, before CommitPublish. If the session is published already,
+// `published` is set and there is nothing left to do.
+struct PreparedPublish {
+  uint64_t sequence = 0;
+  Record manifest;  // kind kManifest, raw
+  std::optional<Snapshot> published;
+};
+
+struct ArchiveEntries {
+  Archive archive;
+  std::vector<PlacedEntry> entries;
+};
+
+// The part of index that a running backup or restore talks to. Every call of
+// a session is refused with Aborted (SESSION_FENCED) once its epoch is below
+// the datastore's fence, and FailedPrecondition (SESSION_ENDED) after publish
+// or abort. Thread-safe.
+class SessionClient {
+ public:
+  virtual ~SessionClient() = default;
+
+  // Creates the session's row (synced), or returns the one of the same id
+  // (InvalidArgument if it differs). FailedPrecondition: SNAPSHOT_NOT_NEWER;
+  // PermissionDenied: NOT_OWNER; NotFound: namespace or base.
+  virtual absl::StatusOr<Session> OpenSession(const Call& call,
+                                              const NewSession& session) = 0;
+  // NotFound: SESSION_NOT_FOUND.
+  virtual absl::StatusOr<Session> GetSession(const Call& call,
+                                             const SessionName& name) = 0;
+  virtual absl::StatusOr<ListPage<Session>> ListSessions(
+      const Call& call, const std::string& datastore, bool open_only,
+      const PageRequest& page) = 0;
+
+  // Stores pages of a session; children must be stored before their parent.
+  // Pages already there are kept. Not synced by itself. At most 64 pages.
+  // InvalidArgument: not a page, a digest that is not its, a missing child.
+  virtual absl::Status PutPages(const Call& call, const SessionRef& session,
+                                const std::vector<EncodedPage>& pages) = 0;
+
+  // Makes the checkpoint, and every page stored before it, durable. The
+  // durable offset of an archive never shrinks and a complete archive never
+  // changes (InvalidArgument).
+  virtual absl::Status SaveCheckpoint(const Call& call,
+                                      const SessionRef& session,
+                                      const ArchiveCheckpoint& checkpoint) = 0;
+
+  // Numbers the publish and builds the manifest. Idempotent.
+  // FailedPrecondition: an archive is missing, unexpected, incomplete
+  // (ARCHIVE_OPEN), or of another size.
+  virtual absl::StatusOr<PreparedPublish> PreparePublish(
+      const Call& call, const SessionRef& session,
+      const PublishRequest& request) = 0;
+  // Lists the snapshot in one synced batch, behind the fence. Idempotent.
+  // `base` must still be listed or in trash.
+  virtual absl::StatusOr<Snapshot> CommitPublish(const Call& call,
+                                                 const SessionRef& session,
+                                                 uint64_t sequence) = 0;
+
+  // Idempotent. FailedPrecondition (SESSION_ENDED): published.
+  virtual absl::Status AbortSession(const Call& call,
+                                    const SessionRef& session) = 0;
+
+  // The entries of an archive that overlap a range, at most `max_entries`
+  // (1..4096), from a listed or trashed snapshot. OutOfRange: offset beyond
+  // the end.
+  virtual absl::StatusOr<ArchiveEntries> FindEntries(
+      const Call& call, const ArchiveName& archive, uint64_t offset,
+      uint64_t length, uint32_t max_entries) = 0;
+};
+
+}  // namespace cairn
