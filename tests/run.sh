@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The check that people and CI run: packages, format, build, every test.
+# The check that people and CI run: packages, format, house rules, build, tests.
 #
 #   tests/run.sh [--config=asan|tsan] [BAZEL ARGUMENT or TARGET]...
 #
@@ -22,6 +22,7 @@ main() {
 
   phase packages bash deploy/install_packages.sh all
   phase format check_format
+  phase tidy python3 tests/tidy/tidy_test.py
   phase tests bazel_test "${arguments[@]}" -- "${targets[@]}"
   phase cache trim_disk_cache
   echo "all phases passed, $SECONDS s"
