@@ -1,0 +1,182 @@
+#include "common/compression/zstd.h"
+
+// For ZSTD_getFrameHeader.
+#define ZSTD_STATIC_LINKING_ONLY
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status_macros.h"
+
+namespace cairn {
+namespace {
+
+constexpr uint64_t kMaxWindowBytes = uint64_t{1} << 27;
+
+struct FreeContext {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+ZSTD_CCtx* CompressionContext() {
+  thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(
+      ZSTD_createCCtx());
+  if (context == nullptr) throw std::bad_alloc();
+  return context.get();
+}
+
+ZSTD_DCtx* DecompressionContext() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(
+      ZSTD_createDCtx());
+  if (context == nullptr) throw std::bad_alloc();
+  return context.get();
+}
+
+// Compresses into at most `capacity` bytes; false if it does not fit. Like
+// any allocation that fails, want of memory ends the process.
+bool CompressInto(std::string_view plain, int level, size_t capacity,
+                  std::string& out) {
+  out.resize(capacity);
+  const size_t result = ZSTD_compressCCtx(
+      CompressionContext(), out.data(), out.size(), plain.data(), plain.size(),
+      std::clamp(level, kMinZstdLevel, kMaxZstdLevel));
+  if (!ZSTD_isError(result)) {
+    out.resize(result);
+    return true;
+  }
+  if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) {
+    throw std::bad_alloc();
+  }
+  return false;
+}
+
+absl::Status Damaged(std::string_view what) {
+  return absl::DataLossError(absl::StrCat("zstd payload ", what));
+}
+
+// Checks everything that the frame says about itself.
+absl::Status CheckFrame(std::string_view payload, uint64_t plain_length) {
+  ZSTD_frameHeader header;
+  const size_t result =
+      ZSTD_getFrameHeader(&header, payload.data(), payload.size());
+  if (ZSTD_isError(result)) {
+    return Damaged(
+        absl::StrCat("has no frame header: ", ZSTD_getErrorName(result)));
+  }
+  if (result > 0) {
+    return Damaged(absl::StrCat("of ", payload.size(),
+                                " bytes ends inside its frame header"));
+  }
+  if (header.frameType != ZSTD_frame) return Damaged("is a skippable frame");
+  if (header.dictID != 0) {
+    return Damaged(
+        absl::StrCat("needs dictionary ", header.dictID, ", none is allowed"));
+  }
+  if (header.frameContentSize == ZSTD_CONTENTSIZE_UNKNOWN) {
+    return Damaged("does not state its content size");
+  }
+  if (header.frameContentSize != plain_length) {
+    return Damaged(absl::StrCat("states ", header.frameContentSize,
+                                " bytes of content, its record ",
+                                plain_length));
+  }
+  if (header.windowSize > kMaxWindowBytes) {
+    return Damaged(absl::StrCat("asks for a window of ", header.windowSize,
+                                " bytes, at most ", kMaxWindowBytes,
+                                " are allowed"));
+  }
+  const size_t frame_length =
+      ZSTD_findFrameCompressedSize(payload.data(), payload.size());
+  if (ZSTD_isError(frame_length)) {
+    return Damaged(absl::StrCat(
+        "of ", payload.size(),
+        " bytes holds no whole frame: ", ZSTD_getErrorName(frame_length)));
+  }
+  if (frame_length != payload.size()) {
+    return Damaged(absl::StrCat("is ", payload.size(),
+                                " bytes long, its frame ends after ",
+                                frame_length));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ZstdCompress(std::string_view plain, int level) {
+  std::string out;
+  if (!CompressInto(plain, level, ZSTD_compressBound(plain.size()), out)) {
+    throw std::bad_alloc();  // Cannot be: the bound is never too small.
+  }
+  return out;
+}
+
+absl::StatusOr<std::string> ZstdDecompress(std::string_view payload,
+                                           uint64_t plain_length,
+                                           uint64_t limit) {
+  if (plain_length > limit) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("plain length is ", plain_length, " bytes, at most ",
+                     limit, " are allowed"));
+  }
+  RETURN_IF_ERROR(CheckFrame(payload, plain_length));
+  std::string plain(plain_length, '\0');
+  const size_t result =
+      ZSTD_decompressDCtx(DecompressionContext(), plain.data(), plain.size(),
+                          payload.data(), payload.size());
+  if (ZSTD_isError(result)) {
+    return Damaged(
+        absl::StrCat("does not decode: ", ZSTD_getErrorName(result)));
+  }
+  if (result != plain_length) {
+    return Damaged(
+        absl::StrCat("decodes to ", result, " bytes, must be ", plain_length));
+  }
+  return plain;
+}
+
+EncodedPayload EncodeChunk(std::string_view plain, int level) {
+  EncodedPayload encoded;
+  // With no more room than is worth it zstd gives up early.
+  const size_t worth = plain.size() - (plain.size() + 31) / 32;
+  if (worth > 0 && CompressInto(plain, level, worth, encoded.payload)) {
+    encoded.encoding = Encoding::kZstd;
+    encoded.payload.shrink_to_fit();
+    return encoded;
+  }
+  encoded.payload.assign(plain);
+  return encoded;
+}
+
+absl::StatusOr<std::string> DecodePayload(Encoding encoding,
+                                          std::string_view payload,
+                                          uint64_t plain_length) {
+  switch (encoding) {
+    case Encoding::kRaw:
+      if (plain_length > kMaxRecordPlainBytes) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("plain length is ", plain_length, " bytes, at most ",
+                         kMaxRecordPlainBytes, " are allowed"));
+      }
+      if (payload.size() != plain_length) {
+        return absl::DataLossError(
+            absl::StrCat("raw payload is ", payload.size(),
+                         " bytes long, its record says ", plain_length));
+      }
+      return std::string(payload);
+    case Encoding::kZstd:
+      return ZstdDecompress(payload, plain_length, kMaxRecordPlainBytes);
+    case Encoding::kEncryptedRaw:
+    case Encoding::kEncryptedZstd:
+      return absl::InvalidArgumentError(
+          absl::StrCat(EncodingName(encoding),
+                       " payload cannot be decoded without its key"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "encoding ", static_cast<int>(encoding), " is unknown, must be 1 to 4"));
+}
+
+}  // namespace cairn
