@@ -1,0 +1,144 @@
+#include "common/wire/snapshot.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/testing/status_matchers.h"
+#include "gtest/gtest.h"
+
+namespace cairn {
+namespace {
+
+using ::testing::HasSubstr;
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+GroupName ExampleGroup() {
+  return {.parent = {.datastore = "default", .path = {{"prod", "web"}}},
+          .type = BackupType::kVm,
+          .id = "100"};
+}
+
+Archive ExampleArchive(std::string name) {
+  Archive archive;
+  archive.name = std::move(name);
+  archive.chunker = {.name = "gear-v1",
+                     .min_bytes = 1 << 18,
+                     .average_bytes = 1 << 20,
+                     .max_bytes = 1 << 22};
+  archive.root.size_bytes = 1000;
+  archive.root.chunk_count = 1;
+  return archive;
+}
+
+Snapshot Example() {
+  Snapshot snapshot;
+  snapshot.name = {.group = ExampleGroup(), .time = 1795293585};
+  snapshot.state = SnapshotState::kTrash;
+  snapshot.archives = {ExampleArchive("a"), ExampleArchive("b")};
+  snapshot.notes = "before the upgrade";
+  snapshot.is_protected = true;
+  snapshot.owner = "root@unix";
+  snapshot.verify_state = VerifyState::kFailed;
+  snapshot.sequence = 1025;
+  snapshot.session.bytes[1] = 1;
+  snapshot.publish_time = absl::FromUnixNanos(1795293586000000005);
+  snapshot.stored_bytes = 77;
+  return snapshot;
+}
+
+TEST(SnapshotWireTest, RoundTrips) {
+  const Snapshot snapshot = Example();
+  const model::v1::Snapshot proto = ToProto(snapshot);
+  EXPECT_EQ(proto.size_bytes(), 2000u);
+  ASSERT_OK_AND_ASSIGN(const Snapshot back, FromProto(proto));
+  EXPECT_EQ(back.name, snapshot.name);
+  EXPECT_EQ(back.state, snapshot.state);
+  EXPECT_EQ(back.archives, snapshot.archives);
+  EXPECT_EQ(back.notes, snapshot.notes);
+  EXPECT_EQ(back.is_protected, snapshot.is_protected);
+  EXPECT_EQ(back.owner, snapshot.owner);
+  EXPECT_EQ(back.verify_state, snapshot.verify_state);
+  EXPECT_EQ(back.sequence, snapshot.sequence);
+  EXPECT_EQ(back.session, snapshot.session);
+  EXPECT_EQ(back.publish_time, snapshot.publish_time);
+  EXPECT_EQ(back.stored_bytes, snapshot.stored_bytes);
+}
+
+struct Hostile {
+  std::string expected;  // part of the error's text
+  std::function<void(model::v1::Snapshot&)> change;
+};
+
+TEST(SnapshotWireTest, RefusesFieldsOutOfBoundsByName) {
+  const std::vector<Hostile> cases = {
+      {"name", [](auto& s) { s.set_name("datastores/default"); }},
+      {"state is 0", [](auto& s) { s.clear_state(); }},
+      {"state is 9",
+       [](auto& s) { s.set_state(static_cast<model::v1::SnapshotState>(9)); }},
+      {"archives has 0", [](auto& s) { s.clear_archives(); }},
+      {"archives has 257",
+       [](auto& s) {
+         while (s.archives_size() < 257) s.add_archives();
+       }},
+      {"archives[1] is a",
+       [](auto& s) { s.mutable_archives(1)->set_name("a"); }},
+      {"archives[1]: root: level",
+       [](auto& s) { s.mutable_archives(1)->mutable_root()->set_level(99); }},
+      {"notes", [](auto& s) { s.set_notes(std::string(65537, 'n')); }},
+      {"owner", [](auto& s) { s.set_owner(std::string(257, 'n')); }},
+      {"verify_state",
+       [](auto& s) {
+         s.set_verify_state(static_cast<model::v1::VerifyState>(3));
+       }},
+      {"session", [](auto& s) { s.set_session("no uuid"); }},
+      {"publish_time",
+       [](auto& s) { s.mutable_publish_time()->set_nanos(-1); }},
+  };
+  for (const Hostile& hostile : cases) {
+    model::v1::Snapshot proto = ToProto(Example());
+    hostile.change(proto);
+    EXPECT_THAT(FromProto(proto),
+                StatusIs(kInvalid, HasSubstr(hostile.expected)));
+  }
+}
+
+TEST(SnapshotWireTest, GroupsRoundTripWithAndWithoutASnapshot) {
+  Group group;
+  group.name = ExampleGroup();
+  group.owner = "root@unix";
+  group.notes = "n";
+  group.create_time = absl::FromUnixSeconds(5);
+  group.snapshot_count = 4;
+  for (const std::optional<int64_t> last :
+       {std::optional<int64_t>(), std::optional<int64_t>(1795293585)}) {
+    group.last_snapshot_time = last;
+    ASSERT_OK_AND_ASSIGN(const Group back, FromProto(ToProto(group)));
+    EXPECT_EQ(back.name, group.name);
+    EXPECT_EQ(back.owner, group.owner);
+    EXPECT_EQ(back.notes, group.notes);
+    EXPECT_EQ(back.create_time, group.create_time);
+    EXPECT_EQ(back.last_snapshot_time, last);
+    EXPECT_EQ(back.snapshot_count, group.snapshot_count);
+  }
+}
+
+TEST(SnapshotWireTest, NamespacesRoundTripAndAreBounded) {
+  Namespace item;
+  item.name = ExampleGroup().parent;
+  item.comment = "c";
+  item.create_time = absl::FromUnixSeconds(5);
+  model::v1::Namespace proto = ToProto(item);
+  ASSERT_OK_AND_ASSIGN(const Namespace back, FromProto(proto));
+  EXPECT_EQ(back.name, item.name);
+  EXPECT_EQ(back.comment, item.comment);
+  EXPECT_EQ(back.create_time, item.create_time);
+  proto.set_comment(std::string(1025, 'x'));
+  EXPECT_THAT(FromProto(proto), StatusIs(kInvalid, HasSubstr("comment")));
+}
+
+}  // namespace
+}  // namespace cairn
