@@ -6,8 +6,9 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
@@ -17,6 +18,12 @@ namespace {
 
 constexpr uint64_t kMaxWindowBytes = uint64_t{1} << 27;
 
+// Like any allocation that fails, want of memory here ends the process.
+[[noreturn]] void DieOfMemory() {
+  std::fputs("zstd has no memory for a context\n", stderr);
+  std::abort();
+}
+
 struct FreeContext {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
@@ -25,19 +32,19 @@ struct FreeContext {
 ZSTD_CCtx* CompressionContext() {
   thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(
       ZSTD_createCCtx());
-  if (context == nullptr) throw std::bad_alloc();
+  if (context == nullptr) DieOfMemory();
   return context.get();
 }
 
 ZSTD_DCtx* DecompressionContext() {
   thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(
       ZSTD_createDCtx());
-  if (context == nullptr) throw std::bad_alloc();
+  if (context == nullptr) DieOfMemory();
   return context.get();
 }
 
-// Compresses into at most `capacity` bytes; false if it does not fit. Like
-// any allocation that fails, want of memory ends the process.
+// Compresses into at most `capacity` bytes; false if it does not
+// fit.
 bool CompressInto(std::string_view plain, int level, size_t capacity,
                   std::string& out) {
   out.resize(capacity);
@@ -48,9 +55,7 @@ bool CompressInto(std::string_view plain, int level, size_t capacity,
     out.resize(result);
     return true;
   }
-  if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) {
-    throw std::bad_alloc();
-  }
+  if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) DieOfMemory();
   return false;
 }
 
@@ -108,9 +113,8 @@ absl::Status CheckFrame(std::string_view payload, uint64_t plain_length) {
 
 std::string ZstdCompress(std::string_view plain, int level) {
   std::string out;
-  if (!CompressInto(plain, level, ZSTD_compressBound(plain.size()), out)) {
-    throw std::bad_alloc();  // Cannot be: the bound is never too small.
-  }
+  // The bound is never too small.
+  CompressInto(plain, level, ZSTD_compressBound(plain.size()), out);
   return out;
 }
 
