@@ -5,34 +5,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/text/utf8.h"
 
 namespace cairn {
 namespace {
-
-// Length of the UTF-8 sequence that `text` starts with, 0 if it starts with
-// none (overlong forms, surrogates and values above U+10FFFF are none).
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return text.empty() ? 0 : 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;
-    if (first == 0xED && byte(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 // C1 controls are two bytes in UTF-8, and terminals obey some of them.
 bool IsC1Control(std::string_view sequence) {
@@ -45,7 +21,7 @@ void AppendEscaped(std::string_view text, size_t limit, bool json,
   const bool cut = text.size() > limit;
   if (cut) text = text.substr(0, limit);
   while (!text.empty()) {
-    const size_t length = SequenceLength(text);
+    const size_t length = Utf8SequenceLength(text);
     if (length == 0) {
       // The end of a cut text may hold half of a sequence: dropped.
       if (cut && text.size() < 4) break;
