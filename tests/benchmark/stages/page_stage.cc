@@ -1,0 +1,86 @@
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "benchmark/benchmark.h"
+#include "common/log/log.h"
+#include "common/model/archive.h"
+#include "common/page/page.h"
+#include "common/page/page_tree_builder.h"
+#include "common/page/page_walk.h"
+#include "tests/benchmark/stages/inputs.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kEntries = 100000;
+
+struct Tree {
+  PageRoot root;
+  std::vector<EncodedPage> pages;
+};
+
+Tree BuildTree(const std::vector<ChunkEntry>& entries) {
+  PageTreeBuilder builder{PageCutRule{}};
+  for (const ChunkEntry& entry : entries) CHECK_OK(builder.Add(entry));
+  const absl::StatusOr<PageRoot> root = builder.Finish();
+  CHECK_OK(root.status());
+  return {*root, builder.TakePages()};
+}
+
+// Cut, encode and hash. Items are entries.
+void BM_BuildPages(benchmark::State& state) {
+  const std::vector<ChunkEntry> entries = MakeEntries(kEntries);
+  uint64_t page_bytes = 0;
+  uint64_t pages = 0;
+  for (auto _ : state) {
+    const Tree tree = BuildTree(entries);
+    pages += tree.pages.size();
+    for (const EncodedPage& page : tree.pages) page_bytes += page.bytes.size();
+  }
+  state.SetItemsProcessed(state.iterations() * kEntries);
+  state.counters["page_bytes_per_entry"] =
+      static_cast<double>(page_bytes) / (state.iterations() * kEntries);
+  state.counters["entries_per_page"] =
+      static_cast<double>(state.iterations()) * kEntries / pages;
+}
+BENCHMARK(BM_BuildPages);
+
+// Items are entries.
+void BM_DecodePages(benchmark::State& state) {
+  const Tree tree = BuildTree(MakeEntries(kEntries));
+  for (auto _ : state) {
+    for (const EncodedPage& page : tree.pages) {
+      const absl::StatusOr<Page> decoded = DecodePage(page.bytes);
+      CHECK_OK(decoded.status());
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kEntries);
+}
+BENCHMARK(BM_DecodePages);
+
+// A random byte's chunk: fetch, prove and decode one page a level.
+void BM_FindEntry(benchmark::State& state) {
+  const Tree tree = BuildTree(MakeEntries(kEntries));
+  std::unordered_map<std::string_view, std::string> pages;
+  for (const EncodedPage& page : tree.pages) {
+    pages.emplace(page.id.view(), page.bytes);
+  }
+  uint64_t offset = 0;
+  for (auto _ : state) {
+    offset = (offset + 0x9e3779b97f4a7c15) % tree.root.size_bytes;
+    const auto found =
+        FindEntries(tree.root, offset, 1, 1,
+                    [&](const Digest& id) -> absl::StatusOr<std::string> {
+                      return pages.at(id.view());
+                    });
+    CHECK_OK(found.status());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_FindEntry);
+
+}  // namespace
+}  // namespace cairn
