@@ -15,15 +15,19 @@
 namespace cairn {
 
 struct LeaseRequest {
-  Uuid id;  // chosen by the caller: the same id again is the same lease
+  // Chosen by the caller: the same id again is the same lease. Claims,
+  // purpose and session epoch must be the same then (InvalidArgument);
+  // holder and ttl may be others, as when another instance goes on.
+  Uuid id;
   std::string datastore;  // the {d}
   DatastoreRef ref;
   std::vector<LeaseClaim> claims;  // 1..16
-  std::string holder;              // at most 256 bytes
+  std::string holder;              // at most 256 bytes of printable UTF-8
   LeasePurpose purpose = LeasePurpose::kBackup;
   absl::Duration ttl;  // 1 s..24 h; zero: the server's default
   // A lease granted again to a session that lost it keeps the session's
-  // epoch. Aborted (SESSION_FENCED) if it is below the fence.
+  // epoch. Aborted (SESSION_FENCED) if it is below the fence;
+  // InvalidArgument if the datastore has not reached it.
   std::optional<uint64_t> session_epoch;
 };
 
@@ -42,16 +46,20 @@ class LeaseClient {
   virtual ~LeaseClient() = default;
 
   // All claims or none; durable before the answer. FailedPrecondition
-  // (LEASE_HELD) names the conflicting lease, its holder and start. A claim
-  // on a snapshot by a restore: NotFound if the snapshot is gone (recorded
-  // first, then asked from index, then granted). An exclusive lease on a
-  // datastore that follows an expiry raises epoch and fence first.
+  // (LEASE_HELD) names the conflicting lease, its holder and start;
+  // FailedPrecondition (GENERATION_MISMATCH): `ref` is not what index knows.
+  // A claim on a snapshot by a purpose that does not write: NotFound if the
+  // snapshot is gone (recorded first, then asked from index, then granted).
+  // An exclusive lease on a datastore that follows an expiry raises epoch and
+  // fence first. ResourceExhausted (LIMIT_EXCEEDED): too many leases.
+  // Unavailable: index or chunk_storage could not be asked; repeat.
   virtual absl::StatusOr<Lease> Acquire(const Call& call,
                                         const LeaseRequest& request) = 0;
 
   // Starts the ttl anew. An expired lease comes back to life if its epoch is
   // not fenced and nothing conflicting was granted since; otherwise Aborted
-  // (LEASE_EXPIRED or SESSION_FENCED).
+  // (LEASE_EXPIRED or SESSION_FENCED). A lease on a snapshot that comes back
+  // is confirmed by index as if it were acquired.
   virtual absl::StatusOr<Lease> Renew(const Call& call,
                                       const std::string& datastore,
                                       const Uuid& id) = 0;
