@@ -1,0 +1,128 @@
+"""Runs Cairn as real processes, and kills them."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import grpc
+
+from client import Client
+
+READY_SECONDS = 60
+SERVICES = ("index", "chunk_storage", "maintenance", "ingest")
+
+
+class Suite:
+    """cairnd, or the four services, over one data directory.
+
+    Everything speaks over unix sockets in `sockets`, so that no port is
+    shared with anything else. `binaries` maps a process name to its file.
+    """
+
+    def __init__(self, binaries, data, sockets, split=False, extra=()):
+        self.binaries = binaries
+        self.data = data
+        self.sockets = sockets
+        self.names = SERVICES if split else ("cairnd",)
+        self.extra = list(extra)
+        self.processes = {}
+        self.log_path = os.path.join(sockets, "log")
+        self.target = "unix:" + os.path.join(
+            sockets, "ingest.sock" if split else "cairnd.sock")
+
+    def _socket(self, name):
+        return "unix:" + os.path.join(self.sockets, f"{name}.sock")
+
+    def _command(self, name):
+        command = [self.binaries[name],
+                   f"--data-dir={self.data if name == 'cairnd' else os.path.join(self.data, name)}",
+                   f"--listen={self._socket(name)}",
+                   "--metrics-listen="]
+        if name in ("ingest", "maintenance"):
+            command += [f"--index={self._socket('index')}",
+                        f"--chunk-storage={self._socket('chunk_storage')}"]
+        if name == "ingest":
+            command += [f"--maintenance={self._socket('maintenance')}"]
+        return command + self.extra
+
+    def start(self, names=None, wait=True):
+        for name in names or self.names:
+            with open(self.log_path, "ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    self._command(name), stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log)
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self):
+        """Until a call through the front door succeeds."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            client = Client(self.target)
+            try:
+                client.datastores(seconds=2)
+                return
+            except grpc.RpcError as error:
+                for name, process in self.processes.items():
+                    if process.poll() is not None:
+                        raise RuntimeError(
+                            f"{name} exited with {process.returncode}:\n"
+                            + self.log_tail()) from error
+                if time.monotonic() > deadline:
+                    raise RuntimeError(
+                        f"not ready after {READY_SECONDS} s: {error}\n"
+                        + self.log_tail()) from error
+                time.sleep(0.02)
+            finally:
+                client.close()
+
+    def kill(self, names=None, number=signal.SIGKILL):
+        for name in names or self.names:
+            process = self.processes.pop(name, None)
+            if process is not None:
+                process.send_signal(number)
+                process.wait()
+
+    def stop(self):
+        """Asks each to end; returns exit codes by name."""
+        codes = {}
+        for name in reversed(self.names):
+            process = self.processes.pop(name, None)
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                codes[name] = process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                codes[name] = process.wait()
+        return codes
+
+    def peak_bytes(self):
+        """Peak resident bytes of each running process."""
+        peaks = {}
+        for name, process in self.processes.items():
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            for line in status.splitlines():
+                if line.startswith("VmHWM:"):
+                    peaks[name] = int(line.split()[1]) * 1024
+        return peaks
+
+    def log_tail(self, size=4000):
+        try:
+            with open(self.log_path, "rb") as log:
+                return log.read()[-size:].decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+
+def binaries_from(folder):
+    """Binaries below a runfiles or build folder."""
+    folder = pathlib.Path(folder)
+    names = {"cairnd": "services/cairnd/cairnd",
+             "cairn": "client/cli/cairn"}
+    names |= {s: f"services/{s}/{s}" for s in SERVICES}
+    return {name: str(folder / path) for name, path in names.items()
+            if (folder / path).exists()}
