@@ -1,0 +1,168 @@
+#include "common/rpc/caller_resolver.h"
+
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/server_context.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/rpc/endpoint.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kMaxNameBytes = 64;
+
+bool IsPrincipalName(std::string_view name) {
+  if (name.empty() || name.size() > kMaxNameBytes) return false;
+  const auto is_alnum = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c >= '0' && c <= '9');
+  };
+  if (!is_alnum(name[0])) return false;
+  return std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_alnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+// "root", or "uid1000" for a user without a (proper) name.
+std::string UserName(uid_t uid) {
+  std::array<char, 4096> buffer;
+  passwd entry;
+  passwd* found = nullptr;
+  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr && IsPrincipalName(found->pw_name)) {
+    return found->pw_name;
+  }
+  return absl::StrCat("uid", uid);
+}
+
+Caller TlsCaller(CallerRole role, std::string_view name,
+                 std::string_view suffix) {
+  if (!IsPrincipalName(name)) return Caller();
+  return Caller{.kind = CallerKind::kTls,
+                .role = role,
+                .principal = absl::StrCat(name, suffix)};
+}
+
+Caller CallerFromCertificate(const PeerFacts& peer) {
+  if (peer.spiffe_id.empty()) {
+    return TlsCaller(CallerRole::kClient, peer.common_name, "@tls");
+  }
+  std::string_view id = peer.spiffe_id;
+  constexpr std::string_view kTrustDomain = "spiffe://cairn/";
+  if (!id.starts_with(kTrustDomain)) return Caller();
+  id.remove_prefix(kTrustDomain.size());
+  const size_t slash = id.find('/');
+  if (slash == std::string_view::npos) return Caller();
+  const std::string_view role = id.substr(0, slash);
+  const std::string_view name = id.substr(slash + 1);
+  if (role == "service") {
+    return TlsCaller(CallerRole::kService, name, "@service");
+  }
+  if (role == "admin") return TlsCaller(CallerRole::kAdmin, name, "@tls");
+  if (role == "client") return TlsCaller(CallerRole::kClient, name, "@tls");
+  return Caller();
+}
+
+// The host of "ipv4:127.0.0.1:40000" or "ipv6:[::1]:40000", where gRPC may
+// have written the brackets as %5B and %5D.
+std::string PeerHost(std::string_view address) {
+  if (address.starts_with("ipv4:")) {
+    address.remove_prefix(5);
+    const size_t colon = address.rfind(':');
+    return std::string(address.substr(0, colon));
+  }
+  if (!address.starts_with("ipv6:")) return "";
+  address.remove_prefix(5);
+  const std::string_view open = address.starts_with("%5B") ? "%5B" : "[";
+  const std::string_view close = address.starts_with("%5B") ? "%5D" : "]";
+  if (!address.starts_with(open)) return "";
+  address.remove_prefix(open.size());
+  const size_t end = address.find(close);
+  if (end == std::string_view::npos) return "";
+  return std::string(address.substr(0, end));
+}
+
+std::string FirstProperty(const grpc::AuthContext& auth, const char* name) {
+  const auto values = auth.FindPropertyValues(name);
+  // Two values mean that it is not clear who it is.
+  if (values.size() != 1) return "";
+  return std::string(values[0].data(), values[0].size());
+}
+
+std::optional<int> FileDescriptorOf(std::string_view address) {
+  int fd = -1;
+  if (!address.starts_with("fd:") ||
+      !absl::SimpleAtoi(address.substr(3), &fd)) {
+    return std::nullopt;
+  }
+  return fd;
+}
+
+}  // namespace
+
+void UnixCallers::Remember(int fd, Caller caller) {
+  absl::MutexLock lock(&mutex_);
+  callers_[fd] = std::move(caller);
+}
+
+Caller UnixCallers::Find(int fd) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = callers_.find(fd);
+  return found == callers_.end() ? Caller() : found->second;
+}
+
+Caller CallerFromUid(uid_t uid, uid_t own_uid,
+                     const std::vector<uint32_t>& allowed_uids) {
+  CallerRole role = CallerRole::kNone;
+  if (uid == own_uid || uid == 0) {
+    role = CallerRole::kAdmin;
+  } else if (std::find(allowed_uids.begin(), allowed_uids.end(), uid) !=
+             allowed_uids.end()) {
+    role = CallerRole::kClient;
+  } else {
+    return Caller();
+  }
+  return Caller{.kind = CallerKind::kUnix,
+                .role = role,
+                .principal = absl::StrCat(UserName(uid), "@unix")};
+}
+
+Caller CallerFromPeer(const PeerFacts& peer) {
+  if (peer.security_type == GRPC_TLS_TRANSPORT_SECURITY_TYPE ||
+      peer.security_type == GRPC_SSL_TRANSPORT_SECURITY_TYPE) {
+    return peer.authenticated ? CallerFromCertificate(peer) : Caller();
+  }
+  if (IsLoopbackAddress(PeerHost(peer.address))) {
+    return Caller{.kind = CallerKind::kLoopback,
+                  .role = CallerRole::kAdmin,
+                  .principal = "loopback"};
+  }
+  return Caller();
+}
+
+Caller CallerResolver::Resolve(const grpc::ServerContextBase& context) const {
+  PeerFacts peer;
+  peer.address = context.peer();
+  if (const std::optional<int> fd = FileDescriptorOf(peer.address)) {
+    return unix_callers_->Find(*fd);
+  }
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  if (auth != nullptr) {
+    peer.authenticated = auth->IsPeerAuthenticated();
+    peer.security_type =
+        FirstProperty(*auth, GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+    peer.common_name = FirstProperty(*auth, GRPC_X509_CN_PROPERTY_NAME);
+    peer.spiffe_id = FirstProperty(*auth, GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+  }
+  return CallerFromPeer(peer);
+}
+
+}  // namespace cairn

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/model/call.h"
+
+namespace grpc {
+class ServerContextBase;
+}  // namespace grpc
+
+namespace cairn {
+
+// What a connection says about its peer, as gRPC hands it on.
+struct PeerFacts {
+  std::string address;        // "ipv4:127.0.0.1:40000", "fd:12", ...
+  std::string security_type;  // "tls", "ssl", "insecure"
+  bool authenticated = false;
+  std::string common_name;  // of the certificate; empty if none
+  std::string spiffe_id;    // its one URI name, if it is a SPIFFE id
+};
+
+// The callers behind the unix sockets' file descriptors. gRPC knows such a
+// connection as "fd:N" only. A number is given to a new connection by the
+// kernel only after gRPC has closed the old one, and gRPC closes it after the
+// last call on it has ended; so an entry is replaced, never removed, and the
+// table is bounded by the limit of open files. Thread-safe.
+class UnixCallers {
+ public:
+  // Before `fd` is handed to gRPC.
+  void Remember(int fd, Caller caller);
+  // A caller of kind kNone if `fd` was never remembered.
+  Caller Find(int fd) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<int, Caller> callers_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The caller at the other end of a unix socket: the server's own user and
+// root are administrators ("root@unix"), the users in `allowed_uids` are
+// clients, all others are nobody.
+Caller CallerFromUid(uid_t uid, uid_t own_uid,
+                     const std::vector<uint32_t>& allowed_uids);
+
+// The caller behind any other connection:
+//   mutual TLS, URI name spiffe://cairn/service/NAME   service "NAME@service"
+//                        spiffe://cairn/admin/NAME     admin   "NAME@tls"
+//                        spiffe://cairn/client/NAME    client  "NAME@tls"
+//              no URI name, common name NAME           client  "NAME@tls"
+//   plaintext from 127.0.0.0/8 or ::1                  admin   "loopback"
+// NAME is 1..64 characters of [A-Za-z0-9._-] and starts with a letter or a
+// digit. Whatever else is nobody: kind kNone.
+Caller CallerFromPeer(const PeerFacts& peer);
+
+// Finds the caller of a call. Thread-safe.
+class CallerResolver {
+ public:
+  // `unix_callers` outlives the resolver.
+  explicit CallerResolver(const UnixCallers* unix_callers)
+      : unix_callers_(unix_callers) {}
+
+  // A caller of kind kNone where nobody could be made out.
+  Caller Resolve(const grpc::ServerContextBase& context) const;
+
+ private:
+  const UnixCallers* const unix_callers_;
+};
+
+}  // namespace cairn

@@ -1,0 +1,88 @@
+#include "common/rpc/channel.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/endpoint.h"
+#include "common/rpc/tls_files.h"
+#include "common/status/status_macros.h"
+
+namespace cairn {
+namespace {
+
+// A lost server is asked again after 0.1 s to 5 s: it may be restarting.
+constexpr absl::Duration kMinReconnect = absl::Milliseconds(100);
+constexpr absl::Duration kMaxReconnect = absl::Seconds(5);
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+grpc::ChannelArguments Arguments(const ChannelOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS,
+                   Milliseconds(options.keepalive_time));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                   Milliseconds(options.keepalive_timeout));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   Milliseconds(kMinReconnect));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                   Milliseconds(kMinReconnect));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+                   Milliseconds(kMaxReconnect));
+  // Retries are made where it is known what is safe to repeat.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // No proxy between the parts of the suite, whatever the environment says.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
+  }
+  return arguments;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> TlsCredentials(
+    const TlsFiles& files) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          files.key, files.cert, files.ca, kTlsReloadSeconds));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  options.set_certificate_verifier(
+      std::make_shared<grpc::experimental::HostNameCertificateVerifier>());
+  return grpc::experimental::TlsCredentials(options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(
+    const ChannelOptions& options) {
+  const TlsFiles files = {options.tls_ca_file, options.tls_cert_file,
+                          options.tls_key_file};
+  ASSIGN_OR_RETURN(const Endpoint endpoint,
+                   ParseEndpoint(options.target, !files.empty()));
+  if (endpoint.kind != Endpoint::Kind::kUnix && endpoint.port == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("target ", options.target, " has port 0"));
+  }
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (endpoint.kind == Endpoint::Kind::kTls) {
+    RETURN_IF_ERROR(CheckTlsFiles(files));
+    credentials = TlsCredentials(files);
+  } else {
+    credentials = grpc::InsecureChannelCredentials();
+  }
+  return grpc::CreateCustomChannel(endpoint.Address(), credentials,
+                                   Arguments(options));
+}
+
+}  // namespace cairn

@@ -1,0 +1,125 @@
+#include "common/rpc/dispatcher.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/retry_delay.h"
+#include "common/status/reason.h"
+
+namespace cairn {
+namespace {
+
+// One unary call. The handler's thread finishes it; OnDone, after the last
+// callback, is the only delete.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(std::unique_ptr<ServedCall> served, Dispatcher::Handler handler)
+      : served_(std::move(served)), handler_(std::move(handler)) {}
+
+  void Start() {
+    absl::Status status = served_->Admit();
+    if (status.ok()) status = served_->Schedule([this] { Run(); });
+    if (!status.ok()) Finish(served_->Conclude(std::move(status)));
+  }
+
+ private:
+  void Run() {
+    Dispatcher::Handler handler = std::move(handler_);
+    absl::Status status = served_->RunHandler(std::move(handler));
+    Finish(served_->Conclude(std::move(status)));
+  }
+  void OnCancel() override { served_->OnCancel(); }
+  void OnDone() override { delete this; }
+
+  const std::unique_ptr<ServedCall> served_;
+  Dispatcher::Handler handler_;
+};
+
+}  // namespace
+
+Dispatcher::Dispatcher(const Options& options, const Dependencies& dependencies)
+    : options_(options), dependencies_(dependencies) {}
+
+Dispatcher::~Dispatcher() { AwaitIdle(absl::InfiniteDuration()); }
+
+grpc::ServerUnaryReactor* Dispatcher::Serve(
+    grpc::CallbackServerContext* context, Handler handler) {
+  auto* call = new UnaryCall(
+      std::make_unique<ServedCall>(this, context, /*is_stream=*/false),
+      std::move(handler));
+  call->Start();
+  return call;
+}
+
+void Dispatcher::Drain() {
+  std::vector<Watch> watches;
+  {
+    absl::MutexLock lock(&mutex_);
+    draining_ = true;
+    watches.reserve(watches_.size());
+    for (const auto& [call, watch] : watches_) watches.push_back(watch);
+  }
+  for (const Watch& watch : watches) {
+    watch.ended_by_drain->store(true, std::memory_order_release);
+    watch.token->Cancel();
+  }
+}
+
+bool Dispatcher::AwaitIdle(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return calls_ == 0;
+  };
+  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+}
+
+int Dispatcher::calls_in_flight() const {
+  absl::MutexLock lock(&mutex_);
+  return calls_;
+}
+
+void Dispatcher::Enter() {
+  dependencies_.metrics->CallBegins();
+  absl::MutexLock lock(&mutex_);
+  ++calls_;
+}
+
+void Dispatcher::Leave(const ServedCall& call) {
+  dependencies_.metrics->CallEnds();
+  absl::MutexLock lock(&mutex_);
+  if (call.watched_) watches_.erase(&call);
+  if (call.slot_taken_) --(call.is_stream_ ? stream_slots_ : unary_slots_);
+  --calls_;
+}
+
+absl::Status Dispatcher::TakeSlot(ServedCall& call, DrainRule drain) {
+  absl::MutexLock lock(&mutex_);
+  if (draining_ && drain != DrainRule::kAllow) {
+    return WithReason(
+        absl::UnavailableError(absl::StrCat(
+            "server is draining, ", call.method_, " starts no new work here")),
+        reason::kDraining);
+  }
+  int& used = call.is_stream_ ? stream_slots_ : unary_slots_;
+  const int limit =
+      call.is_stream_ ? options_.max_streams : options_.max_unary_calls;
+  if (used >= limit) {
+    return WithRetryDelay(
+        WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                       "server has ", used,
+                       call.is_stream_ ? " streams" : " unary calls",
+                       " in flight, allowed are ", limit, ", retry later")),
+                   reason::kLimitExceeded),
+        options_.overload_retry_delay);
+  }
+  ++used;
+  call.slot_taken_ = true;
+  if (drain == DrainRule::kEnd) {
+    watches_[&call] = {call.token_, call.ended_by_drain_};
+    call.watched_ = true;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cairn

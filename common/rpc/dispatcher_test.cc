@@ -1,0 +1,382 @@
+#include "common/rpc/dispatcher.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "cairn/testing/v1/echo_service.grpc.pb.h"
+#include "common/concurrency/thread_pool_executor.h"
+#include "common/metrics/metric_registry.h"
+#include "common/rpc/client_call.h"
+#include "common/rpc/echo_service.h"
+#include "common/rpc/retry_delay.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/reason.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn {
+namespace {
+
+using ::cairn::testing::v1::EchoRequest;
+using ::cairn::testing::v1::EchoResponse;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+using Stub = ::cairn::testing::v1::EchoService::Stub;
+
+std::unique_ptr<ThreadPoolExecutor> Pool(const std::string& name, int threads,
+                                         size_t queue_limit = 1024) {
+  auto pool = ThreadPoolExecutor::Create(
+      {.name = name, .threads = threads, .queue_limit = queue_limit});
+  EXPECT_OK(pool);
+  return std::move(pool).value();
+}
+
+// A dispatcher and the echo service on a loopback port.
+class Suite {
+ public:
+  explicit Suite(Dispatcher::Options options = {}, int unary_threads = 4)
+      : unary_(Pool("unary", unary_threads)),
+        streams_(Pool("stream", options.max_streams)),
+        callers_(&unix_callers_),
+        metrics_(&registry_) {
+    EXPECT_OK(table_.Add(EchoService::Authorization()));
+    for (const AuthorizationRow& row : EchoService::Authorization()) {
+      metrics_.AddMethod(row.method, RpcType::kUnary);
+    }
+    dispatcher_ = std::make_unique<Dispatcher>(
+        options, Dispatcher::Dependencies{.callers = &callers_,
+                                          .authorization = &table_,
+                                          .metrics = &metrics_,
+                                          .clock = &clock_,
+                                          .unary_executor = unary_.get(),
+                                          .stream_executor = streams_.get()});
+    service_ = std::make_unique<EchoService>(dispatcher_.get());
+    grpc::ServerBuilder builder;
+    std::vector<
+        std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+        interceptors;
+    interceptors.push_back(dispatcher_->methods().NewInterceptorFactory());
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port_);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    EXPECT_NE(server_, nullptr);
+  }
+
+  ~Suite() {
+    server_->Shutdown(std::chrono::system_clock::now());
+    EXPECT_TRUE(dispatcher_->AwaitIdle(absl::Seconds(60)));
+    server_.reset();
+    unary_->Shutdown();
+    streams_->Shutdown();
+  }
+
+  // Each channel has a connection of its own.
+  std::unique_ptr<Stub> NewStub() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return ::cairn::testing::v1::EchoService::NewStub(grpc::CreateCustomChannel(
+        absl::StrCat("127.0.0.1:", port_), grpc::InsecureChannelCredentials(),
+        arguments));
+  }
+
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  MetricRegistry& registry() { return registry_; }
+  const Clock& clock() const { return clock_; }
+
+ private:
+  const SystemClock clock_;
+  const std::unique_ptr<ThreadPoolExecutor> unary_;
+  const std::unique_ptr<ThreadPoolExecutor> streams_;
+  UnixCallers unix_callers_;
+  CallerResolver callers_;
+  AuthorizationTable table_;
+  MetricRegistry registry_;
+  RpcMetrics metrics_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<EchoService> service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::Status Echo(Suite& suite, Stub& stub, const EchoRequest& request,
+                  EchoResponse* response) {
+  ClientCall client({}, suite.clock(), absl::Seconds(60));
+  return client.Finish(stub.Echo(client.context(), request, response));
+}
+
+TEST(DispatcherTest, AHandlerSeesTheCallerTheDeadlineAndTheTrace) {
+  Suite suite;
+  const std::string trace =
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  Call call;
+  call.trace_parent = trace;
+  ClientCall client(call, suite.clock(), absl::Seconds(60));
+  EchoRequest request;
+  request.set_text("hello");
+  EchoResponse response;
+  ASSERT_OK(client.Finish(
+      suite.NewStub()->Echo(client.context(), request, &response)));
+  EXPECT_EQ(response.text(), "hello");
+  EXPECT_EQ(response.principal(), "loopback");
+  EXPECT_EQ(response.caller_role(), static_cast<uint32_t>(CallerRole::kAdmin));
+  EXPECT_EQ(response.trace_parent(), trace);
+}
+
+TEST(DispatcherTest, ADamagedTraceIsNotHandedOn) {
+  Suite suite;
+  Call call;
+  call.trace_parent = "00-XYZ7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  ClientCall client(call, suite.clock(), absl::Seconds(60));
+  EchoResponse response;
+  ASSERT_OK(client.Finish(
+      suite.NewStub()->Echo(client.context(), EchoRequest(), &response)));
+  EXPECT_EQ(response.trace_parent(), "");
+}
+
+TEST(DispatcherTest, StatusAndTextOfAHandlerReachTheClient) {
+  Suite suite;
+  const auto stub = suite.NewStub();
+  EchoRequest request;
+  request.set_fail_code(static_cast<int>(absl::StatusCode::kDataLoss));
+  request.set_text("pack 7 is damaged");
+  EchoResponse response;
+  EXPECT_THAT(Echo(suite, *stub, request, &response),
+              StatusIs(absl::StatusCode::kDataLoss, "pack 7 is damaged"));
+  EXPECT_THAT(suite.registry().Text(),
+              HasSubstr("grpc_server_handled_total{grpc_code=\"DataLoss\","
+                        "grpc_method=\"Echo\",grpc_service=\"cairn.testing.v1."
+                        "EchoService\",grpc_type=\"unary\"} 1"));
+}
+
+TEST(DispatcherTest, AMethodWithoutARowIsRefused) {
+  Suite suite;
+  ClientCall client({}, suite.clock(), absl::Seconds(60));
+  EchoResponse response;
+  EXPECT_THAT(client.Finish(suite.NewStub()->Unlisted(
+                  client.context(), EchoRequest(), &response)),
+              StatusIs(absl::StatusCode::kPermissionDenied,
+                       HasSubstr("cairn.testing.v1.EchoService/Unlisted")));
+}
+
+TEST(DispatcherTest, ACallWithoutADeadlineGetsTheServers) {
+  Suite suite({.default_deadline = absl::Milliseconds(20)});
+  grpc::ClientContext context;
+  EchoRequest request;
+  request.set_wait_for_cancellation(true);
+  EchoResponse response;
+  EXPECT_THAT(
+      FromGrpcStatus(suite.NewStub()->Echo(&context, request, &response)),
+      StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST(DispatcherTest, ACancelledClientCancelsTheHandler) {
+  Suite suite;
+  CancellationToken token;
+  Call call;
+  call.cancellation = &token;
+  ClientCall client(call, suite.clock(), absl::InfiniteDuration());
+  const auto stub = suite.NewStub();
+  const auto stream = stub->EchoStream(client.context());
+  EchoRequest request;
+  ASSERT_TRUE(stream->Write(request));
+  EchoResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  request.set_wait_for_cancellation(true);
+  ASSERT_TRUE(stream->Write(request));
+  token.Cancel();
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_THAT(client.Finish(stream->Finish()),
+              StatusIs(absl::StatusCode::kCancelled));
+  // The suite's end waits for the handler.
+}
+
+TEST(DispatcherTest, CallsBeyondTheLimitAreToldToWait) {
+  Suite suite({.max_unary_calls = 1, .max_streams = 1});
+  const auto stub = suite.NewStub();
+  ClientCall first({}, suite.clock(), absl::InfiniteDuration());
+  const auto stream = stub->EchoStream(first.context());
+  EchoResponse response;
+  ASSERT_TRUE(stream->Write(EchoRequest()));
+  ASSERT_TRUE(stream->Read(&response));
+  ClientCall second({}, suite.clock(), absl::Seconds(60));
+  const auto refused = stub->EchoStream(second.context());
+  EXPECT_FALSE(refused->Read(&response));
+  const absl::Status status = second.Finish(refused->Finish());
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("allowed are 1")));
+  EXPECT_EQ(RetryDelayOf(status), absl::Seconds(1));
+  EXPECT_THAT(status, HasReasonCode(reason::kLimitExceeded));
+  // Unary calls have a limit of their own.
+  EXPECT_OK(Echo(suite, *stub, EchoRequest(), &response));
+  stream->WritesDone();
+  EXPECT_OK(first.Finish(stream->Finish()));
+}
+
+TEST(DispatcherTest, DrainRefusesNewWorkAndLetsTheOldEnd) {
+  Suite suite;
+  const auto stub = suite.NewStub();
+  EchoResponse response;
+  ClientCall old({}, suite.clock(), absl::InfiniteDuration());
+  EchoResponse collected;
+  const auto writer = stub->Collect(old.context(), &collected);
+  ASSERT_TRUE(writer->Write(EchoRequest()));
+  ClientCall watch({}, suite.clock(), absl::InfiniteDuration());
+  EchoRequest forever;
+  forever.set_count(1);
+  forever.set_wait_for_cancellation(true);
+  const auto reader = stub->Repeat(watch.context(), forever);
+  ASSERT_TRUE(reader->Read(&response));
+  // Answered after Collect, on the same connection, was admitted.
+  ASSERT_OK(Echo(suite, *stub, EchoRequest(), &response));
+
+  suite.dispatcher().Drain();
+
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_THAT(watch.Finish(reader->Finish()), HasReasonCode(reason::kDraining));
+  ClientCall late({}, suite.clock(), absl::Seconds(60));
+  EchoResponse ignored;
+  const auto refused = stub->Collect(late.context(), &ignored);
+  const absl::Status status = late.Finish(refused->Finish());
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(status, HasReasonCode(reason::kDraining));
+  EXPECT_OK(Echo(suite, *stub, EchoRequest(), &response));
+  EXPECT_FALSE(suite.dispatcher().AwaitIdle(absl::ZeroDuration()));
+  ASSERT_TRUE(writer->Write(EchoRequest()));
+  writer->WritesDone();
+  EXPECT_OK(old.Finish(writer->Finish()));
+  EXPECT_EQ(collected.count(), 2u);
+  EXPECT_TRUE(suite.dispatcher().AwaitIdle(absl::Seconds(60)));
+}
+
+TEST(DispatcherTest, AStalledPeerIsCutOff) {
+  Suite suite({.write_stall_timeout = absl::Milliseconds(50)});
+  ClientCall client({}, suite.clock(), absl::Seconds(60));
+  EchoRequest request;
+  request.set_count(1000);
+  request.set_padding_bytes(1024 * 1024);
+  const auto stub = suite.NewStub();
+  const auto reader = stub->Repeat(client.context(), request);
+  EchoResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  // Nothing more is read, so that the windows of flow control fill up. The
+  // handler ends although its client never does.
+  EXPECT_TRUE(suite.dispatcher().AwaitIdle(absl::Seconds(120)));
+  uint32_t received = 1;
+  while (reader->Read(&response)) ++received;
+  EXPECT_LT(received, 1000u);
+  EXPECT_FALSE(client.Finish(reader->Finish()).ok());
+}
+
+// One client's life: a stream of some kind that ends in some way.
+void RunOneStream(Suite& suite, Stub& stub, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto chance = [&random](int percent) {
+    return static_cast<int>(random() % 100) < percent;
+  };
+  CancellationToken token;
+  Call call;
+  call.cancellation = &token;
+  ClientCall client(call, suite.clock(), absl::Seconds(120));
+  const auto stream = stub.EchoStream(client.context());
+  const int messages = static_cast<int>(random() % 30);
+  const int cancel_at = chance(30) ? static_cast<int>(random() % 30) : -1;
+  const int fail_at = chance(30) ? static_cast<int>(random() % 30) : -1;
+  int received = 0;
+  EchoResponse response;
+  bool alive = true;
+  for (int i = 0; i < messages && alive; ++i) {
+    EchoRequest request;
+    request.set_text(absl::StrCat(seed, "-", i));
+    if (chance(10)) request.set_padding_bytes(256 * 1024);
+    if (i == fail_at) {
+      request.set_fail_code(static_cast<int>(absl::StatusCode::kAborted));
+    }
+    if (i == cancel_at) token.Cancel();
+    alive = stream->Write(request);
+    // A slow reader takes some answers late and some never.
+    if (alive && chance(60)) {
+      alive = stream->Read(&response);
+      if (alive) {
+        EXPECT_EQ(response.text(), absl::StrCat(seed, "-", received));
+        ++received;
+      }
+    }
+  }
+  if (alive) stream->WritesDone();
+  while (stream->Read(&response)) {
+    EXPECT_EQ(response.text(), absl::StrCat(seed, "-", received));
+    ++received;
+  }
+  const absl::Status status = client.Finish(stream->Finish());
+  const bool cancels = cancel_at >= 0 && cancel_at < messages;
+  const bool fails = fail_at >= 0 && fail_at < messages;
+  if (!cancels && !fails) {
+    EXPECT_OK(status);
+    EXPECT_EQ(received, messages);
+  } else if (!cancels) {
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted));
+    EXPECT_EQ(received, fail_at);
+  } else {
+    EXPECT_THAT(status, AnyOf(StatusIs(absl::StatusCode::kCancelled),
+                              StatusIs(absl::StatusCode::kAborted)));
+  }
+}
+
+TEST(DispatcherTest, ManyStreamsThatEndInAllWaysDoNotDisturbEachOther) {
+  constexpr int kClients = 16;
+  constexpr int kStreamsPerClient = 25;
+  Suite suite({.max_streams = 2 * kClients});
+  const auto clients = Pool("client", kClients);
+  const uint64_t seed = TestSeed();
+  std::atomic<int> ended = 0;
+  absl::Notification done;
+  for (int i = 0; i < kClients; ++i) {
+    ASSERT_OK(clients->Schedule([&, i] {
+      const auto stub = suite.NewStub();
+      for (int j = 0; j < kStreamsPerClient; ++j) {
+        RunOneStream(suite, *stub, seed + 1000 * i + j);
+      }
+      if (++ended == kClients) done.Notify();
+    }));
+  }
+  done.WaitForNotification();
+  clients->Shutdown();
+  EXPECT_TRUE(suite.dispatcher().AwaitIdle(absl::Seconds(60)));
+  EXPECT_THAT(suite.registry().Text(),
+              HasSubstr("cairn_rpc_calls_in_flight 0"));
+}
+
+TEST(DispatcherTest, AServerThatStopsEndsItsStreams) {
+  EchoResponse response;
+  ClientCall client({}, SystemClock(), absl::Seconds(60));
+  std::unique_ptr<Stub> stub;
+  std::unique_ptr<grpc::ClientReaderWriter<EchoRequest, EchoResponse>> stream;
+  {
+    Suite suite;
+    stub = suite.NewStub();
+    stream = stub->EchoStream(client.context());
+    ASSERT_TRUE(stream->Write(EchoRequest()));
+    ASSERT_TRUE(stream->Read(&response));
+  }
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_FALSE(client.Finish(stream->Finish()).ok());
+}
+
+}  // namespace
+}  // namespace cairn

@@ -1,0 +1,56 @@
+#include "common/rpc/tls_files.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace cairn {
+namespace {
+
+// The last error of OpenSSL on this thread, for people; empties its queue.
+std::string OpenSslError() {
+  std::array<char, 256> text = {"unknown"};
+  if (const unsigned long code = ERR_peek_last_error(); code != 0) {
+    ERR_error_string_n(code, text.data(), text.size());
+  }
+  ERR_clear_error();
+  return text.data();
+}
+
+absl::Status FileError(const char* setting, const std::string& path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(setting, " ", path, ": ", OpenSslError()));
+}
+
+}  // namespace
+
+absl::Status CheckTlsFiles(const TlsFiles& files) {
+  if (files.ca.empty() || files.cert.empty() || files.key.empty()) {
+    return absl::InvalidArgumentError(
+        "tls_ca_file, tls_cert_file and tls_key_file must be set together");
+  }
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
+      SSL_CTX_new(TLS_method()), &SSL_CTX_free);
+  if (context == nullptr) {
+    return absl::InternalError(absl::StrCat("TLS: ", OpenSslError()));
+  }
+  if (SSL_CTX_load_verify_file(context.get(), files.ca.c_str()) != 1) {
+    return FileError("tls_ca_file", files.ca);
+  }
+  if (SSL_CTX_use_certificate_chain_file(context.get(), files.cert.c_str()) !=
+      1) {
+    return FileError("tls_cert_file", files.cert);
+  }
+  // OpenSSL compares the key with the certificate that it has already.
+  if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(),
+                                  SSL_FILETYPE_PEM) != 1) {
+    return FileError("tls_key_file", files.key);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cairn
