@@ -42,7 +42,7 @@ class Client:
             backup.GetSessionRequest(name=name), timeout=self.seconds).session
 
     def write(self, session, archive, data, kind=model.ARCHIVE_KIND_STREAM,
-              offset=0, watermarks=None):
+              offset=0, watermarks=None, chunker=None):
         """Writes `data` from `offset` on; returns the Finished message."""
         view = memoryview(data)
 
@@ -50,7 +50,7 @@ class Client:
             yield backup.WriteStreamRequest(
                 begin=backup.WriteStreamRequest.Begin(
                     session=session, archive=archive, kind=kind,
-                    resume_offset=offset))
+                    chunker=chunker, resume_offset=offset))
             for start in range(offset, len(view), FRAME_BYTES):
                 yield backup.WriteStreamRequest(
                     data=backup.WriteStreamRequest.Data(
@@ -103,6 +103,15 @@ class Client:
             token = page.next_page_token
             if not token:
                 return
+
+    def leases(self, datastore="datastores/default"):
+        return list(self.catalog.ListLeases(
+            catalog.ListLeasesRequest(datastore=datastore, page_size=1000),
+            timeout=self.seconds).leases)
+
+    def status(self):
+        return self.catalog.GetStatus(
+            catalog.GetStatusRequest(), timeout=self.seconds)
 
     def datastores(self, seconds=None):
         return self.catalog.ListDatastores(

@@ -21,37 +21,49 @@ class Suite:
     shared with anything else. `binaries` maps a process name to its file.
     """
 
-    def __init__(self, binaries, data, sockets, split=False, extra=()):
+    def __init__(self, binaries, data, sockets, split=False, extra=(),
+                 drain_seconds=None, lease_seconds=None):
         self.binaries = binaries
         self.data = data
         self.sockets = sockets
         self.names = SERVICES if split else ("cairnd",)
-        self.extra = list(extra)
+        self.extra = list(extra)  # arguments of every process
+        self.drain_seconds = drain_seconds
+        self.lease_seconds = lease_seconds
+        self.prefix = []  # a program that runs each process, such as strace
         self.processes = {}
         self.log_path = os.path.join(sockets, "log")
-        self.target = "unix:" + os.path.join(
-            sockets, "ingest.sock" if split else "cairnd.sock")
+        self.target = self.socket("ingest" if split else "cairnd")
 
-    def _socket(self, name):
+    def socket(self, name):
         return "unix:" + os.path.join(self.sockets, f"{name}.sock")
 
-    def _command(self, name):
-        command = [self.binaries[name],
-                   f"--data-dir={self.data if name == 'cairnd' else os.path.join(self.data, name)}",
-                   f"--listen={self._socket(name)}",
-                   "--metrics-listen="]
+    def data_dir(self, name):
+        return (self.data if name == "cairnd"
+                else os.path.join(self.data, name))
+
+    def command(self, name):
+        command = self.prefix + [
+            self.binaries[name],
+            f"--data-dir={self.data_dir(name)}",
+            f"--listen={self.socket(name)}",
+            "--metrics-listen="]
+        if self.drain_seconds is not None:
+            command.append(f"--drain-timeout={self.drain_seconds}s")
+        if self.lease_seconds is not None and name in ("cairnd", "ingest"):
+            command.append(f"--lease-ttl={self.lease_seconds}s")
         if name in ("ingest", "maintenance"):
-            command += [f"--index={self._socket('index')}",
-                        f"--chunk-storage={self._socket('chunk_storage')}"]
+            command += [f"--index={self.socket('index')}",
+                        f"--chunk-storage={self.socket('chunk_storage')}"]
         if name == "ingest":
-            command += [f"--maintenance={self._socket('maintenance')}"]
+            command += [f"--maintenance={self.socket('maintenance')}"]
         return command + self.extra
 
     def start(self, names=None, wait=True):
         for name in names or self.names:
             with open(self.log_path, "ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    self._command(name), stdin=subprocess.DEVNULL,
+                    self.command(name), stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log)
         if wait:
             self.wait_ready()

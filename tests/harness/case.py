@@ -1,0 +1,175 @@
+"""What the process-level tests share: a suite a test, errors, seeds."""
+
+import os
+import pathlib
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+import xml.sax.saxutils
+
+import grpc
+
+from client import Client, model
+from suite import Suite, binaries_from
+
+SOAK = os.environ.get("CAIRN_SOAK") == "1"
+POLL_SECONDS = 0.02
+WAIT_SECONDS = 60
+
+
+def slice_or_soak(few, many):
+    """How many repetitions: `few` in the test run, `many` in the soak."""
+    return many if SOAK else few
+
+
+def make_random():
+    """Randomness of a seed that is printed, or given by CAIRN_TEST_SEED."""
+    seed = int(os.environ.get("CAIRN_TEST_SEED", uuid.uuid4().int % (1 << 32)))
+    print(f"seed {seed}", flush=True)
+    return random.Random(seed)
+
+
+def wait_until(condition, what, seconds=WAIT_SECONDS):
+    """Polls until `condition()` is true, and returns what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(POLL_SECONDS)
+
+
+# google.rpc.ErrorInfo: field 1 the reason, field 2 the domain "cairn".
+_ERROR_INFO = re.compile(rb"\x0a.([A-Z0-9_]{1,63})\x12\x05cairn", re.DOTALL)
+
+
+def reason_of(error):
+    """The google.rpc.ErrorInfo reason of an error; "" if it has none."""
+    details = dict(error.trailing_metadata() or ()).get(
+        "grpc-status-details-bin", b"")
+    found = _ERROR_INFO.search(details)
+    return found.group(1).decode() if found else ""
+
+
+class Refusal:
+    """A `with` block that must end with an RpcError of one of `codes`."""
+
+    def __init__(self, test, codes, reason):
+        self.test = test
+        self.codes = codes
+        self.reason = reason
+        self.error = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if error is None:
+            self.test.fail(f"no error; expected {self.codes} {self.reason}")
+        if not isinstance(error, grpc.RpcError):
+            return False
+        self.error = error
+        self.test.assertIn(error.code(), self.codes, error.details())
+        self.test.assertTrue(error.details(), "an error without a text")
+        if self.reason is not None:
+            self.test.assertEqual(reason_of(error), self.reason,
+                                  error.details())
+        return True
+
+
+class Case(unittest.TestCase):
+    """A test that starts suites; all of them are gone when it ends."""
+
+    maxDiff = 2000
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="cairn-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def new_suite(self, split=False, data=None, start=True, **options):
+        suite = Suite(binaries_from(os.environ.get("CAIRN_BINARIES", ".")),
+                      data or os.path.join(self.folder, "data"), self.folder,
+                      split=split, **options)
+        self.addCleanup(suite.kill)
+        if start:
+            suite.start()
+        return suite
+
+    def new_client(self, suite, **options):
+        client = Client(suite.target, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def refused(self, *codes, reason=None):
+        return Refusal(self, codes, reason)
+
+    def stop(self, suite):
+        """A clean end: every process exits with 0."""
+        names = list(suite.processes)
+        self.assertEqual(suite.stop(), {n: 0 for n in names},
+                         suite.log_tail())
+
+    def assert_restores(self, client, archives):
+        """`archives`: {resource name of an archive: its bytes}."""
+        for name, data in archives.items():
+            self.assertTrue(client.read(name) == data, f"{name} differs")
+
+
+def back_up(client, group, archives, kind=model.ARCHIVE_KIND_STREAM,
+            **fields):
+    """A whole backup; returns {resource name of an archive: its bytes}."""
+    session = client.open_session(group, **fields)
+    for name, data in archives.items():
+        client.write(session.name, name, data, kind=kind)
+    snapshot = client.finish(
+        session.name, {name: len(data) for name, data in archives.items()})
+    return {f"{snapshot.name}/archives/{name}": data
+            for name, data in archives.items()}
+
+
+class _Result(unittest.TextTestResult):
+    """Also remembers what passed, and how long each took."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.cases = []
+
+    def startTest(self, test):  # noqa: N802
+        super().startTest(test)
+        self.started = time.monotonic()
+
+    def stopTest(self, test):  # noqa: N802
+        super().stopTest(test)
+        self.cases.append((test, time.monotonic() - self.started))
+
+
+def _write_report(path, result):
+    bad = {test.id() for test, _ in result.failures + result.errors}
+    skipped = {test.id() for test, _ in result.skipped}
+    with open(path, "w", encoding="utf-8") as report:
+        report.write('<testsuites><testsuite name="python">\n')
+        for test, seconds in result.cases:
+            name = xml.sax.saxutils.quoteattr(test.id())
+            inner = ("<failure/>" if test.id() in bad else
+                     "<skipped/>" if test.id() in skipped else "")
+            report.write(f'<testcase name={name} time="{seconds:.3f}">'
+                         f"{inner}</testcase>\n")
+        report.write("</testsuite></testsuites>\n")
+
+
+def main():
+    """unittest.main, with a report that counts each test function."""
+    runner = unittest.TextTestRunner(
+        stream=sys.stdout, verbosity=2, resultclass=_Result)
+    program = unittest.main(module="__main__", testRunner=runner, exit=False)
+    if "XML_OUTPUT_FILE" in os.environ:
+        _write_report(pathlib.Path(os.environ["XML_OUTPUT_FILE"]),
+                      program.result)
+    sys.exit(not program.result.wasSuccessful())
