@@ -2,11 +2,12 @@
 
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/random/distributions.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
 
 namespace cairn {
@@ -77,16 +78,16 @@ TEST(Sha256Test, HasherMoves) {
 
 TEST(Sha256Test, ThreadsDoNotMeet) {
   const Digest expected = Sha256(std::string(100000, 'x'));
-  std::vector<std::thread> threads;
   std::vector<int> wrong(4, 0);
+  const auto executor = ThreadPoolExecutor::Create({.threads = 4}).value();
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&wrong, &expected, t] {
+    ASSERT_OK(executor->Schedule([&wrong, &expected, t] {
       for (int i = 0; i < 50; ++i) {
         if (Sha256(std::string(100000, 'x')) != expected) ++wrong[t];
       }
-    });
+    }));
   }
-  for (std::thread& thread : threads) thread.join();
+  executor->Shutdown();
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/io/checked_text.h"
+#include "common/io/durable_directories.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -24,29 +25,6 @@ constexpr std::string_view kHarmlessNames[] = {
 std::string WithoutTrailingSlashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
-}
-
-std::string ParentOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Creates `path` and what is missing above it so that it survives.
-absl::Status CreateDurably(FileSystem& files, const std::string& path) {
-  std::vector<std::string> missing;
-  for (std::string at = path; at != "/" && at != "."; at = ParentOf(at)) {
-    const absl::Status listed = files.List(at).status();
-    if (!listed.ok() && !absl::IsNotFound(listed) && at == path) return listed;
-    if (!absl::IsNotFound(listed)) break;  // it is there, readable or not
-    missing.push_back(at);
-  }
-  if (missing.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(files.CreateDirectories(path));
-  for (const std::string& created : missing) {
-    RETURN_IF_ERROR(files.SyncDirectory(ParentOf(created)));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status WriteIncarnation(FileSystem& files, const std::string& path,
@@ -139,7 +117,8 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
     return absl::InvalidArgumentError("data directory has no path");
   }
   std::string path = WithoutTrailingSlashes(options.path);
-  if (!options.read_only) RETURN_IF_ERROR(CreateDurably(*files, path));
+  if (!options.read_only)
+    RETURN_IF_ERROR(CreateDirectoriesDurably(*files, path));
   std::unique_ptr<DirectoryLock> lock;
   if (options.take_lock) {
     ASSIGN_OR_RETURN(lock, DirectoryLock::Acquire(path));

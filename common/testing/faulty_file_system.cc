@@ -53,6 +53,11 @@ void FaultyFileSystem::FailAllAfter(uint64_t changes, absl::Status status) {
   crash_status_ = std::move(status);
 }
 
+void FaultyFileSystem::SetFreeBytes(std::optional<uint64_t> free_bytes) {
+  absl::MutexLock lock(&mutex_);
+  free_bytes_ = free_bytes;
+}
+
 void FaultyFileSystem::Recover() {
   absl::MutexLock lock(&mutex_);
   faults_.clear();
@@ -138,6 +143,10 @@ absl::Status FaultyFileSystem::SyncDirectory(const std::string& path) {
 absl::StatusOr<uint64_t> FaultyFileSystem::FreeBytes(
     const std::string& path) const {
   RETURN_IF_ERROR(Admit(FileOperation::kFreeBytes));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (free_bytes_.has_value()) return *free_bytes_;
+  }
   return base_->FreeBytes(path);
 }
 

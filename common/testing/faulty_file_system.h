@@ -53,6 +53,10 @@ class FaultyFileSystem final : public FileSystem {
   void FailAllAfter(uint64_t changes, absl::Status status)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What FreeBytes answers from now on; none: what the base answers.
+  void SetFreeBytes(std::optional<uint64_t> free_bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Lets everything through again.
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -93,6 +97,7 @@ class FaultyFileSystem final : public FileSystem {
   std::map<FileOperation, Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::optional<uint64_t> crash_at_mutation_ ABSL_GUARDED_BY(mutex_);
   absl::Status crash_status_ ABSL_GUARDED_BY(mutex_);
+  std::optional<uint64_t> free_bytes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn

@@ -1,6 +1,7 @@
 #include "common/testing/faulty_file_system.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/io/file_system_contract.h"
@@ -90,6 +91,15 @@ TEST(FaultyFileSystemTest, FailsAnyOperation) {
   arm(FileOperation::kRead);
   EXPECT_THAT(file->Size(), fails);
   EXPECT_THAT(base.List("/"), IsOkAndHolds(ElementsAre("a")));
+}
+
+TEST(FaultyFileSystemTest, AnswersFreeBytesAsTold) {
+  InMemoryFileSystem base;
+  FaultyFileSystem files(&base);
+  files.SetFreeBytes(7);
+  EXPECT_THAT(files.FreeBytes("/"), IsOkAndHolds(7u));
+  files.SetFreeBytes(std::nullopt);
+  EXPECT_THAT(files.FreeBytes("/"), IsOkAndHolds(uint64_t{1} << 40));
 }
 
 TEST(FaultyFileSystemTest, FailsEverythingFromTheMomentOfACrash) {
