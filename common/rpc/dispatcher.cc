@@ -16,6 +16,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   UnaryCall(std::unique_ptr<ServedCall> served, Dispatcher::Handler handler)
       : served_(std::move(served)), handler_(std::move(handler)) {}
+  ~UnaryCall() override { served_->CheckConcluded(); }
 
   void Start() {
     absl::Status status = served_->Admit();

@@ -20,7 +20,6 @@
 #include "common/rpc/authorization_table.h"
 #include "common/rpc/caller_resolver.h"
 #include "common/rpc/message_stream.h"
-#include "common/rpc/method_tracker.h"
 #include "common/rpc/served_call.h"
 #include "common/rpc/stream_calls.h"
 #include "common/time/clock.h"
@@ -49,7 +48,8 @@ namespace cairn {
 //
 // A handler that returns after its stream was cancelled may return any
 // status. The `call` and the stream are valid until the handler returns.
-// Thread-safe. Outlives the gRPC server it serves.
+// Thread-safe. Outlives the gRPC server it serves, which must have the
+// interceptor factory of method_tracker.h.
 class Dispatcher {
  public:
   struct Options {
@@ -117,9 +117,6 @@ class Dispatcher {
   bool AwaitIdle(absl::Duration timeout);
   int calls_in_flight() const;
 
-  // The interceptor that every server with handlers of this dispatcher needs.
-  MethodTracker& methods() { return methods_; }
-
  private:
   friend class ServedCall;
 
@@ -146,7 +143,6 @@ class Dispatcher {
 
   const Options options_;
   const Dependencies dependencies_;
-  MethodTracker methods_;
 
   mutable absl::Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -12,6 +12,10 @@ class MessageReader {
   // the peer has sent its last one, or the call was cancelled (the call's
   // cancellation token tells which). Once false, always false.
   virtual bool Read(Message* message) = 0;
+
+  // From any thread: Read returns false from now on, a Read that waits too.
+  // For a handler whose work has failed while its peer sends nothing.
+  virtual void StopReading() = 0;
 };
 
 // The messages that go to a peer, one after another. One thread at a time;

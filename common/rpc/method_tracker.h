@@ -2,46 +2,30 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
-#include <array>
 #include <memory>
 #include <string>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 
 namespace grpc {
 class ServerContextBase;
 }  // namespace grpc
 
+// Which method a server context belongs to. gRPC 1.51 tells this to
+// interceptors only; a name that each handler repeats could be wrong, which
+// would make authorization wrong.
+//
+// A factory of interceptors is asked, for each call, on the thread that calls
+// the handler right after; this one notes the method for that thread and
+// makes no interceptor, because one would cost each message another turn
+// through the completion queue. A server without the factory, or a context
+// that is not the one noted last, has no method and so no rights.
 namespace cairn {
 
-// Knows which method a server context belongs to. gRPC 1.51 tells this to
-// interceptors only, and a name that each handler repeats could be wrong,
-// which would make authorization wrong. Outlives the servers it watches.
-// Thread-safe.
-class MethodTracker {
- public:
-  // For ServerBuilder::experimental().SetInterceptorCreators.
-  std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
-  NewInterceptorFactory();
+// For ServerBuilder::experimental().SetInterceptorCreators.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
+NewMethodTracker();
 
-  // "package.Service/Method"; empty if the server has no interceptor of this
-  // tracker. While the call of `context` lasts.
-  std::string MethodOf(const grpc::ServerContextBase* context) const;
-
- private:
-  class Factory;
-  class Entry;
-
-  struct Shard {
-    mutable absl::Mutex mutex;
-    absl::flat_hash_map<const grpc::ServerContextBase*, const Entry*> entries
-        ABSL_GUARDED_BY(mutex);
-  };
-  Shard& ShardOf(const grpc::ServerContextBase* context) const;
-
-  mutable std::array<Shard, 16> shards_;
-};
+// "package.Service/Method" of the call whose handler was called on this
+// thread with `context`; empty if unknown.
+std::string TrackedMethod(const grpc::ServerContextBase* context);
 
 }  // namespace cairn

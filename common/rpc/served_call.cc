@@ -8,12 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
 #include "common/rpc/dispatcher.h"
+#include "common/rpc/method_tracker.h"
 #include "common/rpc/retry_delay.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
 
 namespace cairn {
 namespace {
+
+constexpr uint32_t kConcluded = 1;
+constexpr uint32_t kCancelled = 2;
 
 std::string_view RoleName(CallerRole role) {
   switch (role) {
@@ -58,7 +62,7 @@ ServedCall::ServedCall(Dispatcher* dispatcher,
     : dispatcher_(dispatcher),
       context_(context),
       is_stream_(is_stream),
-      method_(dispatcher->methods_.MethodOf(context)),
+      method_(TrackedMethod(context)),
       started_(dispatcher->dependencies_.clock->Monotonic()),
       token_(std::make_shared<CancellationToken>()),
       ended_by_drain_(std::make_shared<std::atomic<bool>>(false)),
@@ -69,6 +73,15 @@ ServedCall::ServedCall(Dispatcher* dispatcher,
 }
 
 ServedCall::~ServedCall() { dispatcher_->Leave(*this); }
+
+void ServedCall::CheckConcluded() const {
+  CHECK((ended_.load(std::memory_order_acquire) & kConcluded) != 0) << method_;
+}
+
+void ServedCall::OnCancel() {
+  token_->Cancel();
+  ended_.fetch_or(kCancelled, std::memory_order_release);
+}
 
 absl::Status ServedCall::Authorize() {
   const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
@@ -157,7 +170,9 @@ grpc::Status ServedCall::Conclude(absl::Status status) {
                << " caller=" << call_.caller.principal
                << " status=" << status.ToString();
   }
-  return ToGrpcStatus(status);
+  grpc::Status result = ToGrpcStatus(status);
+  ended_.fetch_or(kConcluded, std::memory_order_release);
+  return result;
 }
 
 }  // namespace cairn

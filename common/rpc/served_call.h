@@ -4,6 +4,7 @@
 #include <grpcpp/support/status.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -49,13 +50,17 @@ class ServedCall {
   // right before the reactor's Finish.
   grpc::Status Conclude(absl::Status status);
 
+  // First step of deleting the call: Conclude and OnCancel, and what came
+  // before them on their threads, come before the return.
+  void CheckConcluded() const;
+
   // Ends the call from the server's side, as if the peer had cancelled.
   void TryCancel() { context_->TryCancel(); }
 
   const CancellationToken& token() const { return *token_; }
 
   // The peer has gone, or the deadline of the call has passed.
-  void OnCancel() { token_->Cancel(); }
+  void OnCancel();
 
  private:
   friend class Dispatcher;
@@ -73,6 +78,7 @@ class ServedCall {
   const std::shared_ptr<std::atomic<bool>> ended_by_drain_;
   RpcMethodMetrics* const metrics_;  // null: unknown method
   Call call_;
+  std::atomic<uint32_t> ended_ = 0;  // bits of kConcluded and kCancelled
   bool slot_taken_ = false;
   bool watched_ = false;  // the dispatcher ends it when it drains
   Executor::TimerId timer_ = 0;

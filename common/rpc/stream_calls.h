@@ -43,18 +43,20 @@ struct NoSide {
 template <typename Reads, typename Writes>
 class StreamRun {
  public:
-  // `finish` is the reactor's Finish; nothing is touched after it returns.
+  // `finish` hands what Conclude makes of the status to the reactor's Finish,
+  // as the last thing it does: the reactor may be gone when it returns.
   StreamRun(std::unique_ptr<ServedCall> served, Reads* reads, Writes* writes,
-            absl::AnyInvocable<void(grpc::Status)> finish)
+            absl::AnyInvocable<void(absl::Status)> finish)
       : served_(std::move(served)),
         reads_(reads),
         writes_(writes),
         finish_(std::move(finish)) {}
+  ~StreamRun() { served_->CheckConcluded(); }
 
   void Start(absl::AnyInvocable<absl::Status(const Call&)> handler) {
     absl::Status status = served_->Admit();
     if (!status.ok()) {
-      finish_(served_->Conclude(std::move(status)));
+      finish_(std::move(status));
       return;
     }
     handler_ = std::move(handler);
@@ -72,6 +74,10 @@ class StreamRun {
 
   void OnCancel() { served_->OnCancel(); }
 
+  grpc::Status Conclude(absl::Status status) {
+    return served_->Conclude(std::move(status));
+  }
+
  private:
   void End(absl::Status status) {
     served_->token().RemoveCallback(stop_);
@@ -81,13 +87,13 @@ class StreamRun {
       served_->TryCancel();
       writes_->Settle(absl::InfiniteDuration());
     }
-    finish_(served_->Conclude(std::move(status)));
+    finish_(std::move(status));
   }
 
   const std::unique_ptr<ServedCall> served_;
   Reads* const reads_;
   Writes* const writes_;
-  absl::AnyInvocable<void(grpc::Status)> finish_;
+  absl::AnyInvocable<void(absl::Status)> finish_;
   absl::AnyInvocable<absl::Status(const Call&)> handler_;
   CancellationToken::CallbackId stop_ = 0;
 };
@@ -106,9 +112,9 @@ class BidiCall final : public grpc::ServerBidiReactor<Request, Response>,
                [this](Request* message) { this->StartRead(message); }),
         writes_(limits.write_stall_timeout,
                 [this](const Response* message) { this->StartWrite(message); }),
-        run_(std::move(served), &reads_, &writes_,
-             [this](grpc::Status status) { this->Finish(std::move(status)); }) {
-  }
+        run_(std::move(served), &reads_, &writes_, [this](absl::Status status) {
+          this->Finish(run_.Conclude(std::move(status)));
+        }) {}
 
   void Start() {
     run_.Start([this](const Call& call) {
@@ -120,6 +126,7 @@ class BidiCall final : public grpc::ServerBidiReactor<Request, Response>,
 
  private:
   bool Read(Request* message) override { return reads_.Read(message); }
+  void StopReading() override { reads_.Stop(); }
   bool Write(Response message) override {
     return writes_.Write(std::move(message));
   }
@@ -146,9 +153,9 @@ class ClientStreamCall final : public grpc::ServerReadReactor<Request>,
       : handler_(std::move(handler)),
         reads_(limits.read_ahead,
                [this](Request* message) { this->StartRead(message); }),
-        run_(std::move(served), &reads_, &writes_,
-             [this](grpc::Status status) { this->Finish(std::move(status)); }) {
-  }
+        run_(std::move(served), &reads_, &writes_, [this](absl::Status status) {
+          this->Finish(run_.Conclude(std::move(status)));
+        }) {}
 
   void Start() {
     run_.Start([this](const Call& call) {
@@ -160,6 +167,7 @@ class ClientStreamCall final : public grpc::ServerReadReactor<Request>,
 
  private:
   bool Read(Request* message) override { return reads_.Read(message); }
+  void StopReading() override { reads_.Stop(); }
   void OnReadDone(bool ok) override { reads_.OnReadDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
   void OnDone() override { delete this; }
@@ -182,9 +190,9 @@ class ServerStreamCall final : public grpc::ServerWriteReactor<Response>,
       : handler_(std::move(handler)),
         writes_(limits.write_stall_timeout,
                 [this](const Response* message) { this->StartWrite(message); }),
-        run_(std::move(served), &reads_, &writes_,
-             [this](grpc::Status status) { this->Finish(std::move(status)); }) {
-  }
+        run_(std::move(served), &reads_, &writes_, [this](absl::Status status) {
+          this->Finish(run_.Conclude(std::move(status)));
+        }) {}
 
   void Start() {
     run_.Start([this](const Call& call) {

@@ -25,6 +25,8 @@ class ReadSide {
   ReadSide(size_t read_ahead, StartRead start_read)
       : read_ahead_(read_ahead == 0 ? 1 : read_ahead),
         start_read_(std::move(start_read)) {}
+  // What the last callback wrote comes before the end of the members.
+  ~ReadSide() { absl::MutexLock lock(&mutex_); }
 
   // Transport: the stream is there. Once, before the handler runs.
   void Start() {
@@ -114,6 +116,8 @@ class WriteSide {
 
   WriteSide(absl::Duration stall_timeout, StartWrite start_write)
       : stall_timeout_(stall_timeout), start_write_(std::move(start_write)) {}
+  // As in ReadSide.
+  ~WriteSide() { absl::MutexLock lock(&mutex_); }
 
   // Handler: see MessageWriter.
   bool Write(Message message) {
