@@ -31,6 +31,8 @@ absl::StatusOr<EpochNumbers> AdoptNumbers(
   if (!same_life || seen_epoch > next.epoch || seen.token > next.token) {
     next.epoch = 1 + std::max(seen_epoch, next.epoch);
     next.token = 1 + std::max(seen.token, next.token);
+    // Leases of every epoch so far may have been granted and forgotten.
+    next.expired_epoch = next.epoch - 1;
   }
   next.datastore = seen.datastore;
   next.cut = std::max(next.cut, seen.fence);

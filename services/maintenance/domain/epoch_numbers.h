@@ -31,7 +31,8 @@ struct SeenNumbers {
 
 // The numbers to go on with. Coordinates that were lost or restored (none
 // known, another life of the datastore, or lower than what the others have
-// seen) go on above everything seen: epoch and token are 1 + the highest.
+// seen) go on above everything seen: epoch and token are 1 + the highest, and
+// every lease of an earlier epoch counts as expired, since nobody remembers it.
 // FailedPrecondition: what was seen is so high that counting would wrap.
 absl::StatusOr<EpochNumbers> AdoptNumbers(
     const std::optional<EpochNumbers>& known, const SeenNumbers& seen);

@@ -24,8 +24,11 @@ TEST(AdoptNumbersTest, StartsAboveEverythingSeen) {
       const EpochNumbers lost,
       AdoptNumbers(std::nullopt,
                    {.datastore = Ref(1), .epoch = 9, .token = 4, .fence = 8}));
-  EXPECT_EQ(lost, (EpochNumbers{
-                      .datastore = Ref(1), .epoch = 10, .token = 5, .cut = 8}));
+  EXPECT_EQ(lost, (EpochNumbers{.datastore = Ref(1),
+                                .epoch = 10,
+                                .token = 5,
+                                .cut = 8,
+                                .expired_epoch = 9}));
 }
 
 TEST(AdoptNumbersTest, AFenceCountsAsASeenEpoch) {
@@ -72,8 +75,11 @@ TEST(AdoptNumbersTest, AnotherLifeOfTheIndexTakesNewNumbers) {
       .datastore = Ref(1), .epoch = 5, .token = 6, .cut = 4};
   ASSERT_OK_AND_ASSIGN(const EpochNumbers next,
                        AdoptNumbers(known, {.datastore = Ref(2)}));
-  EXPECT_EQ(next, (EpochNumbers{
-                      .datastore = Ref(2), .epoch = 6, .token = 7, .cut = 4}));
+  EXPECT_EQ(next, (EpochNumbers{.datastore = Ref(2),
+                                .epoch = 6,
+                                .token = 7,
+                                .cut = 4,
+                                .expired_epoch = 5}));
 }
 
 TEST(AdoptNumbersTest, RefusesNumbersThatWouldWrap) {

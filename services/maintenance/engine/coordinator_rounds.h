@@ -1,0 +1,66 @@
+#pragma once
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/concurrency/cancellation.h"
+#include "common/concurrency/executor.h"
+#include "common/model/call.h"
+#include "common/time/clock.h"
+#include "services/index/client/catalog_client.h"
+#include "services/maintenance/engine/lease_coordinator.h"
+#include "services/maintenance/metrics.h"
+
+namespace cairn::maintenance {
+
+// What the coordinator does without being asked: once at the start, and then
+// again and again, it makes noticed expiries durable and tells chunk_storage
+// the epoch of every datastore that index knows, if chunk_storage does not
+// know it (it forgets its touches at each restart). Rounds that fail are
+// repeated sooner, after waits that double up to a bound. Thread-safe.
+class CoordinatorRounds {
+ public:
+  struct Options {
+    absl::Duration period = absl::Seconds(10);
+    absl::Duration first_backoff = absl::Seconds(1);
+    absl::Duration max_backoff = absl::Seconds(30);
+    // Of one round's calls to other services, all together.
+    absl::Duration timeout = absl::Seconds(30);
+  };
+  // All outlive the rounds.
+  struct Dependencies {
+    const Clock* clock = nullptr;
+    Executor* executor = nullptr;
+    CatalogClient* catalog = nullptr;
+    LeaseCoordinator* coordinator = nullptr;
+    MaintenanceMetrics* metrics = nullptr;
+  };
+
+  CoordinatorRounds(const Options& options, const Dependencies& dependencies);
+  // As Stop.
+  ~CoordinatorRounds();
+
+  // Schedules the first round at once. Call it once.
+  void Start();
+  // Cancels a running round, waits for its end, and starts no other.
+  // Idempotent. Not to be called from the executor's tasks.
+  void Stop();
+
+ private:
+  void RunAndSchedule();
+  absl::Status RunRound();
+  absl::Status PushTouchFloors(const Call& call);
+  void Schedule(absl::Duration delay);
+
+  const Options options_;
+  const Dependencies dependencies_;
+  CancellationToken stop_;
+
+  absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
+  int failures_ ABSL_GUARDED_BY(mutex_) = 0;  // in a row
+};
+
+}  // namespace cairn::maintenance

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/concurrency/executor.h"
+#include "common/kv/kv_store.h"
+#include "common/model/call.h"
+#include "common/time/clock.h"
+#include "services/chunk_storage/client/chunk_client.h"
+#include "services/index/client/catalog_client.h"
+#include "services/index/client/fence_client.h"
+#include "services/maintenance/client/lease_client.h"
+#include "services/maintenance/engine/datastore_leases.h"
+#include "services/maintenance/metrics.h"
+#include "services/maintenance/storage/lease_store.h"
+
+namespace cairn::maintenance {
+
+// The engine behind LeaseClient: who may write, read and sweep, and the
+// numbers that make it safe. Decisions of one datastore are made in
+// DatastoreLeases; this class makes the calls to index and chunk_storage that
+// go with them, never under a lock.
+//
+// A datastore is opened at its first use after a start: index and
+// chunk_storage are asked for the highest numbers they have seen, so that a
+// coordinator that was lost or restored goes on above them before it grants
+// anything, and chunk_storage is told the epoch. Renewal and release of what
+// was granted before need neither. Thread-safe.
+class LeaseCoordinator {
+ public:
+  struct Options {
+    // Leases of one datastore, expired ones that may come back included.
+    size_t max_leases_per_datastore = 10000;
+    // For requests that name none; within 1 s..24 h.
+    absl::Duration default_ttl = absl::Seconds(60);
+  };
+  // All outlive the coordinator. `kv` has LeaseStore::TableNames().
+  struct Dependencies {
+    const Clock* clock = nullptr;
+    Executor* executor = nullptr;
+    KvStore* kv = nullptr;
+    CatalogClient* catalog = nullptr;
+    FenceClient* fence = nullptr;
+    ChunkClient* chunks = nullptr;
+    MaintenanceMetrics* metrics = nullptr;
+  };
+
+  // Takes over what is durable; every live lease gets its whole ttl again.
+  // DataLoss: a row that cannot be read.
+  static absl::StatusOr<std::unique_ptr<LeaseCoordinator>> Open(
+      const Options& options, const Dependencies& dependencies);
+
+  // As LeaseClient says.
+  absl::StatusOr<Lease> Acquire(const Call& call, const LeaseRequest& request);
+  absl::StatusOr<Lease> Renew(const Call& call, const std::string& datastore,
+                              const Uuid& id);
+  absl::Status Release(const Call& call, const std::string& datastore,
+                       const Uuid& id);
+  absl::StatusOr<ListPage<Lease>> List(const Call& call,
+                                       const std::string& datastore,
+                                       const PageRequest& page);
+  absl::StatusOr<EpochState> GetEpoch(const Call& call,
+                                      const std::string& datastore);
+  absl::StatusOr<EpochState> AdvanceEpoch(const Call& call,
+                                          const std::string& datastore);
+
+  // Tells chunk_storage the epoch if it does not know it, as after its
+  // restart: until then it may not be swept.
+  absl::Status PushTouchFloor(const Call& call, const std::string& datastore);
+
+  // Makes noticed expiries durable and shows the oldest lease's age.
+  absl::Status SaveExpiries();
+
+ private:
+  struct Entry {
+    Entry(const std::string& name, size_t max_leases,
+          const DatastoreLeases::Dependencies& dependencies)
+        : leases(name, max_leases, dependencies) {}
+    DatastoreLeases leases;
+    bool busy = false;  // guarded by mutex_; a Turn is taken
+  };
+  class Turn;
+
+  LeaseCoordinator(const Options& options, const Dependencies& dependencies);
+
+  DatastoreLeases::Dependencies LeaseDependencies();
+  // Null if the datastore was never opened.
+  Entry* Find(const std::string& datastore);
+  Entry& FindOrAdd(const std::string& datastore);
+  // Opened; with `ref`, as that life of the datastore.
+  absl::StatusOr<Entry*> Opened(const Call& call, const std::string& datastore,
+                                const std::optional<DatastoreRef>& ref);
+  absl::StatusOr<Entry*> OpenEntry(const Call& call,
+                                   const std::string& datastore);
+  absl::Status OpenWithTurn(const Call& call, const DatastoreRef& ref,
+                            DatastoreLeases& leases);
+  absl::Status AdvanceWithTurn(const Call& call, DatastoreLeases& leases);
+  // Repeats `attempt` until it grants, doing what each step asks for.
+  absl::StatusOr<Lease> Complete(
+      const Call& call, const std::string& datastore, Entry& entry,
+      absl::FunctionRef<absl::StatusOr<GrantStep>()> attempt);
+  absl::StatusOr<Lease> ConfirmReader(const Call& call, const Lease& lease,
+                                      DatastoreLeases& leases);
+  absl::StatusOr<Turn> TakeTurn(const Call& call, Entry& entry);
+
+  const Options options_;
+  const Dependencies dependencies_;
+  LeaseStore store_;
+
+  absl::Mutex mutex_;
+  // Entries are added and stay; only what index knows is added.
+  std::map<std::string, std::unique_ptr<Entry>> datastores_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cairn::maintenance
