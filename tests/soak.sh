@@ -6,7 +6,8 @@
 #   --runs=N   runs each target N times (default 1). Every run draws its own
 #              seed and prints it; CAIRN_TEST_SEED=N repeats one.
 #
-# Without a target: all that are tagged. A run that passed is never taken from
+# Without a target: all that are tagged, and then every mutation of
+# tests/fault/mutations. A run that passed is never taken from
 # the cache. Exits with 0 only if something ran and all of it passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,7 +35,9 @@ main() {
   fi
 
   phase packages bash deploy/install_packages.sh all
+  local everything=0
   if ((${#targets[@]} == 0)); then
+    everything=1
     mapfile -t targets < <(bazel query --noshow_progress \
       'attr(tags, "[\[ ]soak[,\]]", tests(//...))')
   fi
@@ -45,6 +48,7 @@ main() {
   phase soak bazel_test --test_tag_filters= --test_env=CAIRN_SOAK=1 \
     --runs_per_test="$runs" --nocache_test_results --local_test_jobs=1 \
     --test_timeout="$TIMEOUT_SECONDS" "${arguments[@]}" -- "${targets[@]}"
+  if ((everything)); then phase mutations bash tests/fault/mutate.sh; fi
   echo "all phases passed, $SECONDS s"
 }
 
