@@ -1,0 +1,103 @@
+#include "services/chunk_storage/engine/datastore_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::chunk_storage {
+namespace {
+
+absl::Status GenerationMismatch(const DatastoreRef& known,
+                                uint64_t generation) {
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "datastore ", known.uuid.ToString(), " has generation ",
+                        known.generation, " here, the call is of generation ",
+                        generation, "; is this the right index?")),
+                    reason::kGenerationMismatch);
+}
+
+}  // namespace
+
+StoredDatastore DatastoreState::row() const {
+  absl::MutexLock lock(&mutex_);
+  return row_;
+}
+
+uint64_t DatastoreState::sequence() const {
+  absl::MutexLock lock(&mutex_);
+  return sequence_;
+}
+
+void DatastoreState::SequenceIsDurable(uint64_t sequence) {
+  absl::MutexLock lock(&mutex_);
+  sequence_ = std::max(sequence_, sequence);
+}
+
+absl::Status DatastoreState::Save(const StoredDatastore& row) {
+  const absl::Status saved = context_->places->SaveDatastore(row);
+  if (saved.ok()) {
+    row_ = row;
+    return saved;
+  }
+  return absl::IsResourceExhausted(saved) ? saved
+                                          : context_->latch->Fail(saved);
+}
+
+absl::Status DatastoreState::AdoptGeneration(uint64_t generation) {
+  absl::MutexLock lock(&mutex_);
+  if (row_.ref.generation == generation) return absl::OkStatus();
+  if (row_.ref.generation != 0) {
+    return GenerationMismatch(row_.ref, generation);
+  }
+  StoredDatastore row = row_;
+  row.ref.generation = generation;
+  return Save(row);
+}
+
+absl::Status DatastoreState::CheckGeneration(uint64_t generation) const {
+  absl::MutexLock lock(&mutex_);
+  if (row_.ref.generation == generation) return absl::OkStatus();
+  if (row_.ref.generation == 0) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "datastore ", row_.ref.uuid.ToString(),
+                          " has no generation here; ensure it first")),
+                      reason::kDatastoreUnknown);
+  }
+  return GenerationMismatch(row_.ref, generation);
+}
+
+absl::Status DatastoreState::ShowToken(uint64_t token) {
+  absl::MutexLock lock(&mutex_);
+  if (token == row_.token) return absl::OkStatus();
+  if (token < row_.token) {
+    return WithReason(
+        absl::FailedPreconditionError(
+            absl::StrCat("sweep token ", token, " is stale: ", row_.token,
+                         " was shown to datastore ", row_.ref.uuid.ToString())),
+        reason::kStaleToken);
+  }
+  StoredDatastore row = row_;
+  row.token = token;
+  return Save(row);
+}
+
+absl::Status DatastoreState::CommitSealed(SealBatch batch) {
+  absl::MutexLock lock(&mutex_);
+  batch.datastore = row_;
+  batch.datastore.sequence =
+      std::max(row_.sequence, batch.pack.highest_sequence);
+  const absl::Status committed = context_->places->CommitSealed(batch);
+  if (!committed.ok()) {
+    return absl::IsResourceExhausted(committed)
+               ? committed
+               : context_->latch->Fail(committed);
+  }
+  row_ = batch.datastore;
+  sequence_ = std::max(sequence_, row_.sequence);
+  return absl::OkStatus();
+}
+
+}  // namespace cairn::chunk_storage

@@ -1,0 +1,131 @@
+#include "services/chunk_storage/engine/pack_recovery.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "common/log/log.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::chunk_storage {
+
+absl::Status PackRecovery::Run(const std::vector<SealedPack>& sealed) {
+  ASSIGN_OR_RETURN(const std::vector<Uuid> files,
+                   context_->packs->ListPacks(datastore_));
+  absl::flat_hash_set<Uuid> known;
+  for (const SealedPack& pack : sealed) {
+    known.insert(pack.uuid);
+    if (!std::binary_search(files.begin(), files.end(), pack.uuid)) {
+      LOG(ERROR) << "pack has no file pack=" << pack.uuid.ToString()
+                 << " datastore=" << datastore_.ToString()
+                 << " records=" << pack.record_count;
+    }
+  }
+  if (known.size() >= files.size() &&
+      std::all_of(files.begin(), files.end(),
+                  [&](const Uuid& pack) { return known.contains(pack); })) {
+    return absl::OkStatus();
+  }
+  // A file that only the page cache knows must not become a place.
+  const absl::Status synced = context_->packs->SyncPackDirectory(datastore_);
+  if (!synced.ok()) return context_->latch->Fail(synced);
+  for (const Uuid& pack : files) {
+    if (!known.contains(pack)) RETURN_IF_ERROR(RecoverPack(pack));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackRecovery::RecoverPack(const Uuid& pack) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                   context_->packs->OpenForRecovery(datastore_, pack));
+  const absl::Status synced = file->Sync();
+  if (!synced.ok()) {
+    return context_->latch->Fail(
+        WithContext(synced, absl::StrCat("sync of pack ", pack.ToString())));
+  }
+  ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
+  const auto read = [&](uint64_t offset, size_t length) {
+    return file->ReadAt(offset, length);
+  };
+  ASSIGN_OR_RETURN(const Found found, ReadPack(pack, file_bytes, read));
+  if (found.foreign) {
+    LOG(ERROR) << "pack of another datastore is left alone pack="
+               << pack.ToString() << " datastore=" << datastore_.ToString();
+    return absl::OkStatus();
+  }
+  SealedPack sealed = {.number = packs_->NextNumber(),
+                       .uuid = pack,
+                       .pack_class = found.pack_class,
+                       .file_bytes = file_bytes,
+                       .damaged_bytes = found.damaged_bytes};
+  for (const PackEntry& entry : found.entries) {
+    sealed.highest_sequence = std::max(sealed.highest_sequence, entry.sequence);
+  }
+  ASSIGN_OR_RETURN(std::vector<PlacedRecord> places,
+                   ChoosePlaces(found.entries, sealed.number));
+  RETURN_IF_ERROR(packs_->CommitSealed(sealed, std::move(places)));
+  context_->metrics->recovered_packs.Increment();
+  context_->metrics->recovered_records.Increment(found.entries.size());
+  context_->metrics->recovered_damaged_bytes.Increment(found.damaged_bytes);
+  LOG(INFO) << "pack recovered pack=" << pack.ToString()
+            << " datastore=" << datastore_.ToString() << " bytes=" << file_bytes
+            << " records=" << found.entries.size()
+            << " damaged_bytes=" << found.damaged_bytes;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PackRecovery::Found> PackRecovery::ReadPack(
+    const Uuid& pack, uint64_t file_bytes, const PackRead& read) const {
+  Found found;
+  ASSIGN_OR_RETURN(std::optional<PackContents> footer,
+                   ReadPackFooter(pack, file_bytes, read));
+  // With a footer only the header block is scanned, for class and datastore.
+  const uint64_t end =
+      footer.has_value() ? std::min(file_bytes, kPackBlockBytes) : file_bytes;
+  PackScanner scanner(pack, end, read);
+  while (found.entries.size() < kMaxPackRecords) {
+    ASSIGN_OR_RETURN(const std::optional<PackEntry> entry, scanner.Next());
+    if (!entry.has_value()) break;
+    found.entries.push_back(*entry);
+  }
+  found.damaged_bytes = scanner.damaged_bytes();
+  if (footer.has_value()) found.entries = std::move(footer->entries);
+  if (scanner.header().has_value()) {
+    found.foreign = scanner.header()->datastore != datastore_;
+    found.pack_class = scanner.header()->pack_class;
+  } else if (!found.entries.empty()) {
+    found.pack_class = ClassOf(found.entries.front().key.kind);
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<PlacedRecord>> PackRecovery::ChoosePlaces(
+    const std::vector<PackEntry>& entries, uint32_t number) {
+  std::vector<RecordKey> keys;
+  keys.reserve(entries.size());
+  for (const PackEntry& entry : entries) keys.push_back(entry.key);
+  ASSIGN_OR_RETURN(const std::vector<std::optional<Place>> present,
+                   context_->places->Find(datastore_number_, keys));
+  absl::flat_hash_set<RecordKey> chosen;
+  std::vector<PlacedRecord> places;
+  uint64_t fresh = 0;
+  uint64_t fresh_bytes = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (present[i].has_value() && !present[i]->bad) continue;
+    if (!chosen.insert(entries[i].key).second) continue;
+    places.push_back({entries[i].key,
+                      PlaceOf(entries[i], number, static_cast<uint32_t>(i))});
+    if (present[i].has_value()) continue;
+    ++fresh;
+    fresh_bytes += entries[i].stored_length;
+  }
+  places_->AddSealed(fresh, fresh_bytes);
+  return places;
+}
+
+}  // namespace cairn::chunk_storage

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/model/uuid.h"
+#include "services/chunk_storage/domain/pack_scanner.h"
+#include "services/chunk_storage/engine/pack_set.h"
+#include "services/chunk_storage/engine/place_table.h"
+#include "services/chunk_storage/engine/store_context.h"
+#include "services/chunk_storage/storage/place_store.h"
+
+namespace cairn::chunk_storage {
+
+// Seals the packs that a former process left open, before the datastore
+// answers any call. Each pack file without a sealed row is synced (what it
+// holds may still be in the page cache only), read by its footer or by a
+// scan, and sealed as it is: never truncated, never appended to again.
+// Damage is skipped and counted.
+class PackRecovery {
+ public:
+  // All outlive the recovery.
+  PackRecovery(const StoreContext* context, const Uuid& datastore,
+               uint32_t datastore_number, PackSet* packs, PlaceTable* places)
+      : context_(context),
+        datastore_(datastore),
+        datastore_number_(datastore_number),
+        packs_(packs),
+        places_(places) {}
+
+  // `sealed`: the packs with a row. An error of the disk or the PlaceStore
+  // ends the recovery; what is damaged does not.
+  absl::Status Run(const std::vector<SealedPack>& sealed);
+
+ private:
+  struct Found {
+    bool foreign = false;  // belongs to another datastore
+    PackClass pack_class = PackClass::kData;
+    uint64_t damaged_bytes = 0;
+    std::vector<PackEntry> entries;
+  };
+
+  absl::Status RecoverPack(const Uuid& pack);
+  absl::StatusOr<Found> ReadPack(const Uuid& pack, uint64_t file_bytes,
+                                 const PackRead& read) const;
+  // The entries that become places: the first of each key that has no good
+  // place yet.
+  absl::StatusOr<std::vector<PlacedRecord>> ChoosePlaces(
+      const std::vector<PackEntry>& entries, uint32_t number);
+
+  const StoreContext* const context_;
+  const Uuid datastore_;
+  const uint32_t datastore_number_;
+  PackSet* const packs_;
+  PlaceTable* const places_;
+};
+
+}  // namespace cairn::chunk_storage

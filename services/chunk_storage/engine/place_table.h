@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/model/record.h"
+#include "services/chunk_storage/domain/place.h"
+#include "services/chunk_storage/domain/touch_table.h"
+#include "services/chunk_storage/engine/store_context.h"
+
+namespace cairn::chunk_storage {
+
+// Where every record of one datastore is, and what was promised about it.
+// Places in packs that are not sealed are kept here, the others in the
+// PlaceStore.
+//
+// A record's place, bad mark and touch change only under the lock of its
+// shard, and an answer "present" is given only after the touch was raised
+// under that lock. Locks of shards are never held together, and only the
+// lock of the touches is taken inside one. Thread-safe.
+class PlaceTable {
+ public:
+  // `context` outlives the table.
+  PlaceTable(const StoreContext* context, uint32_t datastore);
+
+  // At start: what the sealed packs hold.
+  void AddSealed(uint64_t records, uint64_t bytes);
+  void SetDamagedCount(uint64_t count) { damaged_ = count; }
+
+  // True for each record that has a good place; its touch is then at least
+  // `epoch`.
+  absl::StatusOr<std::vector<bool>> Pin(std::span<const RecordKey> keys,
+                                        uint64_t epoch);
+
+  // Places as they are now, bad ones too.
+  absl::StatusOr<std::vector<std::optional<Place>>> Find(
+      std::span<const RecordKey> keys) const;
+
+  // Makes each place, of a pack that is not sealed, the record's own unless
+  // it has a good one, and raises the touch of the one it then has. True for
+  // each that became the place; the others are dead bytes. After an error
+  // any of them may have.
+  absl::StatusOr<std::vector<bool>> Insert(
+      std::span<const PlacedRecord> records, uint64_t epoch);
+
+  // Of `records`, all of one unsealed pack, those that still have their
+  // place there, with their bad marks.
+  std::vector<PlacedRecord> StillPlaced(
+      std::span<const PlacedRecord> records) const;
+  // `records` are in the PlaceStore now: forgets them here.
+  absl::Status Retire(std::span<const PlacedRecord> records);
+
+  // Marks the record bad, durably, if `place` is still its place.
+  absl::Status MarkBad(const RecordKey& key, const Place& place,
+                       const std::string& why);
+  // `count` damage rows were removed.
+  void DamageHealed(uint64_t count) { damaged_ -= count; }
+
+  void RaiseFloor(uint64_t epoch);
+  uint64_t floor() const;
+  // What a sweep compares with its cut.
+  uint64_t TouchOf(const Place& place) const;
+
+  uint64_t record_count() const { return records_; }
+  uint64_t record_bytes() const { return bytes_; }
+  uint64_t damaged_count() const { return damaged_; }
+
+ private:
+  static constexpr size_t kShards = 32;
+  struct Shard {
+    mutable absl::Mutex mutex;
+    absl::flat_hash_map<RecordKey, Place> unsealed ABSL_GUARDED_BY(mutex);
+  };
+  // Indexes into a list of keys, by shard.
+  using ByShard = std::array<std::vector<size_t>, kShards>;
+
+  static size_t ShardOf(const RecordKey& key) {
+    return key.digest.bytes.back() % kShards;
+  }
+  // Places of the keys at `indexes`, all of `shard`; sealed ones by one read.
+  absl::StatusOr<std::vector<std::optional<Place>>> Lookup(
+      const Shard& shard, const std::vector<size_t>& indexes,
+      const std::function<const RecordKey&(size_t)>& key_at) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard.mutex);
+  bool InsertOne(Shard& shard, const PlacedRecord& record,
+                 const std::optional<Place>& sealed, uint64_t epoch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+  absl::Status SaveDamage(const PlacedRecord& record, bool place_is_stored,
+                          const std::string& why);
+
+  const StoreContext* const context_;
+  const uint32_t datastore_;
+  std::array<Shard, kShards> shards_;
+  std::atomic<uint64_t> records_ = 0;
+  std::atomic<uint64_t> bytes_ = 0;
+  std::atomic<uint64_t> damaged_ = 0;
+
+  mutable absl::Mutex touch_mutex_;
+  TouchTable touches_ ABSL_GUARDED_BY(touch_mutex_);
+};
+
+}  // namespace cairn::chunk_storage

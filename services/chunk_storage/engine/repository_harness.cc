@@ -1,0 +1,178 @@
+#include "services/chunk_storage/engine/repository_harness.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/digest/sha256.h"
+#include "common/status/status_macros.h"
+#include "common/testing/status_matchers.h"
+#include "gtest/gtest.h"
+#include "services/chunk_storage/domain/pack_scanner.h"
+
+namespace cairn::chunk_storage {
+namespace {
+
+constexpr char kRoot[] = "/data/datastores";
+
+}  // namespace
+
+Record RawRecord(RecordKind kind, std::string_view plain, uint64_t sequence) {
+  Record record;
+  record.key = {kind, Domain(), Sha256(plain)};
+  record.plain_length = plain.size();
+  record.payload = std::string(plain);
+  record.payload_digest = record.key.digest;
+  record.sequence = sequence;
+  return record;
+}
+
+Record RawChunk(std::string_view plain) {
+  return RawRecord(RecordKind::kChunk, plain);
+}
+
+RepositoryOptions SmallPacks() {
+  RepositoryOptions options;
+  options.pack_bytes = 32 << 10;
+  options.pack_records = 64;
+  options.open_packs = 2;
+  options.reserve_bytes = 0;
+  options.read_window_bytes = 16 << 10;
+  return options;
+}
+
+RepositoryHarness::RepositoryHarness(RepositoryOptions options, uint64_t seed,
+                                     Executor* executor)
+    : options_(options),
+      random_(seed),
+      test_executor_(&clock_),
+      executor_(executor != nullptr ? executor : &test_executor_),
+      files_(&disk_),
+      kv_(std::make_unique<MemoryKvStore>(PlaceStore::TableNames().size())),
+      fatal_errors_(std::make_unique<RecordingFatalErrorSink>()),
+      metrics_(&registry_) {
+  // The root and what is above it are there before the service starts.
+  EXPECT_OK(disk_.CreateDirectories(kRoot));
+  EXPECT_OK(disk_.SyncDirectory("/data"));
+  EXPECT_OK(disk_.SyncDirectory("/"));
+}
+
+RepositoryHarness::~RepositoryHarness() = default;
+
+absl::Status RepositoryHarness::Start() {
+  fatal_errors_ = std::make_unique<RecordingFatalErrorSink>();
+  const ChunkRepository::Dependencies dependencies = {
+      .files = &files_,
+      .kv = kv_.get(),
+      .clock = &clock_,
+      .executor = executor_,
+      .random = random_,
+      .fatal_errors = fatal_errors_.get(),
+      .metrics = &metrics_};
+  ASSIGN_OR_RETURN(repository_, ChunkRepository::Open(options_, dependencies,
+                                                      kRoot, ++incarnation_));
+  return repository_->EnsureDatastore(call_, datastore_).status();
+}
+
+absl::Status RepositoryHarness::Stop() {
+  const absl::Status closed = repository_->Close();
+  repository_.reset();
+  return closed;
+}
+
+void RepositoryHarness::Kill() {
+  // Tasks that wait must not finish the dead process's work.
+  files_.FailAllAfter(0, absl::UnavailableError("killed"));
+  kv_->FailCommitsFrom(1, absl::UnavailableError("killed"));
+  repository_.reset();
+  files_.Recover();
+  kv_->Recover();
+}
+
+void RepositoryHarness::PowerCut() {
+  files_.FailAllAfter(0, absl::UnavailableError("power cut"));
+  kv_->PowerCut(random_);
+  repository_.reset();
+  disk_.PowerCut(random_);
+  files_.Recover();
+  kv_->Recover();
+}
+
+void RepositoryHarness::LoseRows() {
+  kv_ = std::make_unique<MemoryKvStore>(PlaceStore::TableNames().size());
+}
+
+SessionRef RepositoryHarness::Session(uint8_t id, uint64_t epoch) const {
+  return {datastore_, Uuid{{id}}, epoch};
+}
+
+absl::StatusOr<PutReply> RepositoryHarness::Put(std::vector<Record> records) {
+  return repository_->Put(call_, Session(1), records);
+}
+
+absl::Status RepositoryHarness::Sync() {
+  return repository_->Sync(call_, Session(1), incarnation_);
+}
+
+bool RepositoryHarness::IsPresent(const RecordKey& key) {
+  const auto reply = repository_->Pin(call_, Session(1), std::span(&key, 1));
+  EXPECT_OK(reply);
+  return reply.ok() && reply->present.at(0);
+}
+
+absl::StatusOr<std::string> RepositoryHarness::Read(const RecordKey& key) {
+  ASSIGN_OR_RETURN(const auto stream,
+                   repository_->Get(call_, datastore_, {key}));
+  ASSIGN_OR_RETURN(const auto record, stream->Next());
+  if (!record.has_value()) return absl::InternalError("no record, no error");
+  return record->payload;
+}
+
+StoreStatistics RepositoryHarness::Statistics() {
+  const auto statistics = repository_->Statistics(call_, datastore_);
+  EXPECT_OK(statistics);
+  return statistics.value_or(StoreStatistics());
+}
+
+std::vector<std::string> RepositoryHarness::PackPaths(
+    const DatastoreRef& datastore) const {
+  const std::string directory =
+      absl::StrCat(kRoot, "/", datastore.uuid.ToString(), "/packs");
+  std::vector<std::string> paths;
+  const auto names = disk_.List(directory);
+  EXPECT_OK(names);
+  if (!names.ok()) return paths;
+  for (const std::string& name : *names) {
+    paths.push_back(absl::StrCat(directory, "/", name));
+  }
+  return paths;
+}
+
+void RepositoryHarness::Damage(const DatastoreRef& datastore,
+                               const RecordKey& key) {
+  for (const std::string& path : PackPaths(datastore)) {
+    const auto file = disk_.OpenForWrite(path);
+    ASSERT_OK(file);
+    const auto pack = Uuid::Parse(path.substr(path.size() - 41, 36));
+    ASSERT_OK(pack);
+    PackScanner scanner(*pack, *(*file)->Size(),
+                        [&](uint64_t offset, size_t length) {
+                          return (*file)->ReadAt(offset, length);
+                        });
+    for (;;) {
+      const auto entry = scanner.Next();
+      ASSERT_OK(entry);
+      if (!entry->has_value()) break;
+      if ((*entry)->key != key) continue;
+      const uint64_t at = (*entry)->offset + kRecordHeaderBytes;
+      const auto byte = (*file)->ReadAt(at, 1);
+      ASSERT_OK(byte);
+      const std::string flipped(1, static_cast<char>((*byte)[0] ^ 0x10));
+      const std::string_view pieces[] = {flipped};
+      ASSERT_OK((*file)->WriteAt(at, pieces));
+      ASSERT_OK((*file)->Sync());
+    }
+  }
+}
+
+}  // namespace cairn::chunk_storage

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "common/metrics/metric_registry.h"
+
+namespace cairn::chunk_storage {
+
+// Every metric of chunk_storage beside those of its RPCs. Thread-safe.
+struct Metrics {
+  // `registry` outlives the metrics.
+  explicit Metrics(MetricRegistry* registry);
+
+  Counter& records_new;
+  Counter& records_duplicate;
+  Counter& stored_bytes;  // payload of new records
+  Counter& pins_present;
+  Counter& pins_missing;
+  Counter& read_records;
+  Counter& read_bytes;  // payload
+  Counter& damaged_records;
+  Histogram& sync_seconds;
+  Counter& sync_errors;
+  Gauge& open_packs;  // not sealed yet
+  Counter& sealed_packs;
+  Counter& recovered_packs;
+  Counter& recovered_records;
+  Counter& recovered_damaged_bytes;
+  Gauge& gate_closed;  // 1: writes are refused for want of space
+};
+
+}  // namespace cairn::chunk_storage

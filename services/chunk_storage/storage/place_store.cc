@@ -1,0 +1,226 @@
+#include "services/chunk_storage/storage/place_store.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cairn/record/v1/record.pb.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+#include "services/chunk_storage/storage/place_codec.h"
+
+namespace cairn::chunk_storage {
+namespace {
+
+// Indexes into TableNames().
+constexpr KvTable kDatastores = 0;  // datastore UUID → StoreDatastoreRow
+constexpr KvTable kPlaces = 1;      // place_codec.h
+constexpr KvTable kPacks = 2;       // datastore, pack number → SealedPackRow
+constexpr KvTable kDamaged = 3;     // key of a place → DamagedRow
+
+constexpr uint32_t kFormatVersion = 1;
+constexpr size_t kKeysPerGet = 4096;
+
+std::string PackKey(uint32_t datastore, uint32_t pack) {
+  // Big endian as the datastore's, so that a scan is in order of number.
+  return DatastorePrefix(datastore) + DatastorePrefix(pack);
+}
+
+template <typename Row>
+absl::StatusOr<Row> ParseRow(std::string_view bytes, std::string_view what) {
+  Row row;
+  if (!row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::DataLossError(absl::StrCat(what, " does not decode"));
+  }
+  if (row.format_version() != kFormatVersion) {
+    return absl::DataLossError(absl::StrCat(what, " has format version ",
+                                            row.format_version(), ", known is ",
+                                            kFormatVersion));
+  }
+  return row;
+}
+
+std::string DatastoreValue(const StoredDatastore& datastore) {
+  record::v1::StoreDatastoreRow row;
+  row.set_format_version(kFormatVersion);
+  row.set_uuid(std::string(datastore.ref.uuid.view()));
+  row.set_generation(datastore.ref.generation);
+  row.set_token(datastore.token);
+  row.set_sequence(datastore.sequence);
+  row.set_number(datastore.number);
+  return row.SerializeAsString();
+}
+
+std::string PackValue(const SealedPack& pack) {
+  record::v1::SealedPackRow row;
+  row.set_format_version(kFormatVersion);
+  row.set_uuid(std::string(pack.uuid.view()));
+  row.set_pack_class(static_cast<uint32_t>(pack.pack_class));
+  row.set_file_bytes(pack.file_bytes);
+  row.set_record_count(pack.record_count);
+  row.set_payload_bytes(pack.payload_bytes);
+  row.set_highest_sequence(pack.highest_sequence);
+  row.set_damaged_bytes(pack.damaged_bytes);
+  return row.SerializeAsString();
+}
+
+uint32_t BigEndian32(std::string_view bytes) {
+  uint32_t value = 0;
+  for (const char byte : bytes.substr(0, 4)) {
+    value = value << 8 | static_cast<uint8_t>(byte);
+  }
+  return value;
+}
+
+absl::StatusOr<SealedPack> DecodePack(std::string_view key,
+                                      std::string_view value) {
+  if (key.size() != 8) return absl::DataLossError("pack row has a bad key");
+  const uint32_t number = BigEndian32(key.substr(4));
+  ASSIGN_OR_RETURN(const auto row,
+                   ParseRow<record::v1::SealedPackRow>(
+                       value, absl::StrCat("row of pack ", number)));
+  ASSIGN_OR_RETURN(const Uuid uuid, Uuid::FromBytes(row.uuid()));
+  return SealedPack{.number = number,
+                    .uuid = uuid,
+                    .pack_class = static_cast<PackClass>(row.pack_class()),
+                    .file_bytes = row.file_bytes(),
+                    .record_count = row.record_count(),
+                    .payload_bytes = row.payload_bytes(),
+                    .highest_sequence = row.highest_sequence(),
+                    .damaged_bytes = row.damaged_bytes()};
+}
+
+}  // namespace
+
+std::vector<std::string> PlaceStore::TableNames() {
+  return {"datastores", "places", "packs", "damaged"};
+}
+
+absl::StatusOr<std::vector<StoredDatastore>> PlaceStore::ListDatastores()
+    const {
+  std::vector<StoredDatastore> datastores;
+  const std::unique_ptr<KvView> view = kv_->NewView();
+  const std::unique_ptr<KvCursor> cursor = view->Scan(kDatastores, "", "");
+  for (; cursor->Valid(); cursor->Next()) {
+    ASSIGN_OR_RETURN(const auto row, ParseRow<record::v1::StoreDatastoreRow>(
+                                         cursor->value(), "datastore row"));
+    ASSIGN_OR_RETURN(const Uuid uuid, Uuid::FromBytes(row.uuid()));
+    datastores.push_back({.number = row.number(),
+                          .ref = {uuid, row.generation()},
+                          .token = row.token(),
+                          .sequence = row.sequence()});
+  }
+  RETURN_IF_ERROR(cursor->status());
+  return datastores;
+}
+
+absl::Status PlaceStore::SaveDatastore(const StoredDatastore& datastore) {
+  KvBatch batch;
+  batch.Put(kDatastores, std::string(datastore.ref.uuid.view()),
+            DatastoreValue(datastore));
+  return kv_->Commit(batch, Durability::kSynced);
+}
+
+absl::StatusOr<std::vector<SealedPack>> PlaceStore::ListPacks(
+    uint32_t datastore) const {
+  std::vector<SealedPack> packs;
+  const std::unique_ptr<KvView> view = kv_->NewView();
+  const std::string prefix = DatastorePrefix(datastore);
+  const std::unique_ptr<KvCursor> cursor =
+      view->Scan(kPacks, prefix, PrefixEnd(prefix));
+  for (; cursor->Valid(); cursor->Next()) {
+    ASSIGN_OR_RETURN(SealedPack pack,
+                     DecodePack(cursor->key(), cursor->value()));
+    packs.push_back(pack);
+  }
+  RETURN_IF_ERROR(cursor->status());
+  return packs;
+}
+
+absl::StatusOr<uint64_t> PlaceStore::CountDamaged(uint32_t datastore) const {
+  const std::unique_ptr<KvView> view = kv_->NewView();
+  const std::string prefix = DatastorePrefix(datastore);
+  const std::unique_ptr<KvCursor> cursor =
+      view->Scan(kDamaged, prefix, PrefixEnd(prefix));
+  uint64_t count = 0;
+  for (; cursor->Valid(); cursor->Next()) ++count;
+  RETURN_IF_ERROR(cursor->status());
+  return count;
+}
+
+absl::StatusOr<std::vector<std::optional<std::string>>> PlaceStore::GetRows(
+    KvTable table, uint32_t datastore, std::span<const RecordKey> keys) const {
+  std::vector<std::optional<std::string>> rows;
+  rows.reserve(keys.size());
+  for (size_t at = 0; at < keys.size(); at += kKeysPerGet) {
+    const auto part = keys.subspan(at, std::min(kKeysPerGet, keys.size() - at));
+    std::vector<std::string> encoded;
+    encoded.reserve(part.size());
+    for (const RecordKey& key : part) {
+      encoded.push_back(EncodePlaceKey(datastore, key));
+    }
+    ASSIGN_OR_RETURN(auto found, kv_->MultiGet(table, encoded));
+    std::move(found.begin(), found.end(), std::back_inserter(rows));
+  }
+  return rows;
+}
+
+absl::StatusOr<std::vector<std::optional<Place>>> PlaceStore::Find(
+    uint32_t datastore, std::span<const RecordKey> keys) const {
+  ASSIGN_OR_RETURN(const auto rows, GetRows(kPlaces, datastore, keys));
+  std::vector<std::optional<Place>> places(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].has_value()) continue;
+    absl::StatusOr<Place> place = DecodePlace(*rows[i]);
+    if (!place.ok()) return WithContext(place.status(), keys[i].ToString());
+    places[i] = *place;
+  }
+  return places;
+}
+
+absl::StatusOr<std::vector<bool>> PlaceStore::FindDamaged(
+    uint32_t datastore, std::span<const RecordKey> keys) const {
+  ASSIGN_OR_RETURN(const auto rows, GetRows(kDamaged, datastore, keys));
+  std::vector<bool> damaged(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) damaged[i] = rows[i].has_value();
+  return damaged;
+}
+
+absl::Status PlaceStore::CommitSealed(const SealBatch& batch) {
+  const uint32_t datastore = batch.datastore.number;
+  KvBatch changes;
+  for (const PlacedRecord& record : batch.places) {
+    changes.Put(kPlaces, EncodePlaceKey(datastore, record.key),
+                EncodePlace(record.place));
+  }
+  for (const RecordKey& key : batch.healed) {
+    changes.Remove(kDamaged, EncodePlaceKey(datastore, key));
+  }
+  for (const SealedPack& pack : batch.adjusted) {
+    changes.Put(kPacks, PackKey(datastore, pack.number), PackValue(pack));
+  }
+  changes.Put(kDatastores, std::string(batch.datastore.ref.uuid.view()),
+              DatastoreValue(batch.datastore));
+  changes.Put(kPacks, PackKey(datastore, batch.pack.number),
+              PackValue(batch.pack));
+  return kv_->Commit(changes, Durability::kBuffered);
+}
+
+absl::Status PlaceStore::SaveDamage(uint32_t datastore,
+                                    const PlacedRecord& record,
+                                    bool place_is_stored,
+                                    const std::string& why, absl::Time now) {
+  record::v1::DamagedRow row;
+  row.set_format_version(kFormatVersion);
+  row.set_time_nanos(absl::ToUnixNanos(now));
+  row.set_why(why);
+  const std::string key = EncodePlaceKey(datastore, record.key);
+  KvBatch changes;
+  if (place_is_stored) changes.Put(kPlaces, key, EncodePlace(record.place));
+  changes.Put(kDamaged, key, row.SerializeAsString());
+  return kv_->Commit(changes, Durability::kSynced);
+}
+
+}  // namespace cairn::chunk_storage

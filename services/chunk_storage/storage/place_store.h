@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/kv/kv_store.h"
+#include "common/model/datastore.h"
+#include "common/model/record.h"
+#include "common/model/uuid.h"
+#include "services/chunk_storage/domain/pack_format.h"
+#include "services/chunk_storage/domain/place.h"
+
+namespace cairn::chunk_storage {
+
+// A datastore as its row remembers it.
+struct StoredDatastore {
+  uint32_t number = 0;  // short name of the datastore in the other tables
+  DatastoreRef ref;     // generation 0: not told since the rows were lost
+  uint64_t token = 0;
+  uint64_t sequence = 0;  // highest in a sealed pack
+};
+
+// A pack whose places are in the table: never written or scanned again.
+struct SealedPack {
+  uint32_t number = 0;
+  Uuid uuid;
+  PackClass pack_class = PackClass::kData;
+  uint64_t file_bytes = 0;
+  uint64_t record_count = 0;   // records that have their place here
+  uint64_t payload_bytes = 0;  // of those
+  uint64_t highest_sequence = 0;
+  uint64_t damaged_bytes = 0;  // found by recovery and skipped
+};
+
+// What takes effect when a pack is sealed, in one batch.
+struct SealBatch {
+  StoredDatastore datastore;
+  SealedPack pack;
+  std::vector<PlacedRecord> places;
+  // Rows of packs that lost a bad record to this one.
+  std::vector<SealedPack> adjusted;
+  // Records whose damage is healed by this pack.
+  std::vector<RecordKey> healed;
+};
+
+// What chunk_storage remembers beside the packs, over a KvStore: where each
+// record of a sealed pack is, which packs are sealed, what is damaged, and
+// the numbers of each datastore. Everything here but generation, token and
+// bad marks can be built again from the packs.
+//
+// Errors are those of the KvStore; DataLoss for a row that does not decode.
+// Thread-safe.
+class PlaceStore {
+ public:
+  // The tables that the KvStore must have, in this order.
+  static std::vector<std::string> TableNames();
+
+  // `kv` outlives the store.
+  explicit PlaceStore(KvStore* kv) : kv_(kv) {}
+
+  absl::StatusOr<std::vector<StoredDatastore>> ListDatastores() const;
+  // Synced.
+  absl::Status SaveDatastore(const StoredDatastore& datastore);
+
+  // By ascending number.
+  absl::StatusOr<std::vector<SealedPack>> ListPacks(uint32_t datastore) const;
+  absl::StatusOr<uint64_t> CountDamaged(uint32_t datastore) const;
+
+  // One place per key, in order; any number of keys.
+  absl::StatusOr<std::vector<std::optional<Place>>> Find(
+      uint32_t datastore, std::span<const RecordKey> keys) const;
+  // Whether a damage row exists, one per key, in order.
+  absl::StatusOr<std::vector<bool>> FindDamaged(
+      uint32_t datastore, std::span<const RecordKey> keys) const;
+
+  // Not synced: a lost batch only means that recovery seals the pack again.
+  absl::Status CommitSealed(const SealBatch& batch);
+
+  // Remembers the damage, synced. Also replaces the record's place row if
+  // `place_is_stored`: `place` then has its bad bit set.
+  absl::Status SaveDamage(uint32_t datastore, const PlacedRecord& record,
+                          bool place_is_stored, const std::string& why,
+                          absl::Time now);
+
+ private:
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetRows(
+      KvTable table, uint32_t datastore, std::span<const RecordKey> keys) const;
+
+  KvStore* const kv_;
+};
+
+}  // namespace cairn::chunk_storage
