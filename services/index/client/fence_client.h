@@ -9,8 +9,8 @@
 namespace cairn {
 
 struct FenceState {
-  uint64_t fence = 0;     // sessions with a lower epoch are refused
-  uint64_t sequence = 0;  // at least every sequence handed out so far
+  uint64_t fence = 0;          // sessions with a lower epoch are refused
+  uint64_t sequence = 0;       // at least every sequence handed out so far
   uint64_t highest_epoch = 0;  // of any session seen
   uint64_t highest_token = 0;  // of any sweep seen
 };

@@ -100,9 +100,11 @@ class SessionClient {
   // The entries of an archive that overlap a range, at most `max_entries`
   // (1..4096), from a listed or trashed snapshot. OutOfRange: offset beyond
   // the end.
-  virtual absl::StatusOr<ArchiveEntries> FindEntries(
-      const Call& call, const ArchiveName& archive, uint64_t offset,
-      uint64_t length, uint32_t max_entries) = 0;
+  virtual absl::StatusOr<ArchiveEntries> FindEntries(const Call& call,
+                                                     const ArchiveName& archive,
+                                                     uint64_t offset,
+                                                     uint64_t length,
+                                                     uint32_t max_entries) = 0;
 };
 
 }  // namespace cairn

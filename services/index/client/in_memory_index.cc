@@ -1,0 +1,38 @@
+#include "services/index/client/in_memory_index.h"
+
+#include <utility>
+
+#include "common/status/status_macros.h"
+#include "services/index/storage/index_store.h"
+
+namespace cairn {
+
+InMemoryIndex::InMemoryIndex(const Clock* clock)
+    : clock_(clock), metrics_(&registry_), kv_(index::TableNames().size()) {}
+
+absl::StatusOr<std::unique_ptr<InMemoryIndex>> InMemoryIndex::Open(
+    const Clock* clock, absl::BitGenRef random) {
+  std::unique_ptr<InMemoryIndex> made(new InMemoryIndex(clock));
+  RETURN_IF_ERROR(made->OpenEngine(random));
+  return made;
+}
+
+absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
+  ASSIGN_OR_RETURN(
+      engine_, index::IndexEngine::Open({}, &kv_, clock_, random, &metrics_));
+  client_ = std::make_unique<LocalIndexClient>(
+      engine_.get(), Caller{.kind = CallerKind::kLocal,
+                            .role = CallerRole::kService,
+                            .principal = "test@service"});
+  return absl::OkStatus();
+}
+
+absl::Status InMemoryIndex::Restart(absl::BitGenRef random) {
+  client_.reset();
+  engine_.reset();
+  kv_.PowerCut(random);
+  kv_.Recover();
+  return OpenEngine(random);
+}
+
+}  // namespace cairn

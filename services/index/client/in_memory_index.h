@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/random/bit_gen_ref.h"
+#include "absl/status/statusor.h"
+#include "common/kv/memory_kv_store.h"
+#include "common/metrics/metric_registry.h"
+#include "common/time/clock.h"
+#include "services/index/client/local_index_client.h"
+#include "services/index/engine/index_engine.h"
+#include "services/index/metrics.h"
+
+namespace cairn {
+
+// A whole index for tests of other services: the real engine over a store in
+// memory that can lose power. Called as "test@service".
+class InMemoryIndex {
+ public:
+  // `clock` outlives the index; `random` gives the UUID of "default".
+  static absl::StatusOr<std::unique_ptr<InMemoryIndex>> Open(
+      const Clock* clock, absl::BitGenRef random);
+
+  LocalIndexClient& client() { return *client_; }
+  MemoryKvStore& kv() { return kv_; }
+
+  // As after the process has died: what was not durable may be lost (chosen
+  // by `random`), and a new engine takes over. Not while calls run; client()
+  // is another object from then on.
+  absl::Status Restart(absl::BitGenRef random);
+
+ private:
+  explicit InMemoryIndex(const Clock* clock);
+  absl::Status OpenEngine(absl::BitGenRef random);
+
+  const Clock* const clock_;
+  MetricRegistry registry_;
+  index::IndexMetrics metrics_;
+  MemoryKvStore kv_;
+  std::unique_ptr<index::IndexEngine> engine_;
+  std::unique_ptr<LocalIndexClient> client_;
+};
+
+}  // namespace cairn

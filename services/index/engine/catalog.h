@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/model/catalog.h"
+#include "services/index/engine/datastore_registry.h"
+#include "services/index/storage/index_store.h"
+
+namespace cairn::index {
+
+// Answers what exists. Each answer is one consistent view. Thread-safe.
+class Catalog {
+ public:
+  // Both outlive the catalog.
+  Catalog(IndexStore* store, const DatastoreRegistry* datastores)
+      : store_(store), datastores_(datastores) {}
+
+  absl::StatusOr<ListPage<Datastore>> ListDatastores(
+      const PageRequest& page) const;
+  // Namespaces below query.parent, each before those below it. NotFound: the
+  // parent.
+  absl::StatusOr<ListPage<Namespace>> ListNamespaces(
+      const NamespaceQuery& query, const PageRequest& page) const;
+  // By namespace, type, id. NotFound: the parent.
+  absl::StatusOr<ListPage<Group>> ListGroups(const GroupQuery& query,
+                                             const PageRequest& page) const;
+  // Listed ones, by group, then oldest or newest first. NotFound: the
+  // namespace; a group without snapshots gives an empty list.
+  absl::StatusOr<ListPage<Snapshot>> ListSnapshots(
+      const SnapshotQuery& query, const PageRequest& page) const;
+
+  absl::StatusOr<Datastore> GetDatastore(const std::string& name) const;
+  absl::StatusOr<Snapshot> GetSnapshot(const SnapshotName& name) const;
+
+ private:
+  IndexStore* const store_;
+  const DatastoreRegistry* const datastores_;
+};
+
+}  // namespace cairn::index

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/model/call.h"
+#include "common/model/catalog.h"
+#include "services/index/engine/datastore_state.h"
+#include "services/index/storage/index_store.h"
+
+// One kind of catalog change each: Check says whether it may be made now,
+// Apply adds what it changes to `batch`, or nothing if a change with a higher
+// number was there first. Both run under the datastore's gate. There is no
+// CreateDatastore: it has no datastore yet.
+namespace cairn::index {
+
+// What the overloads see and leave behind.
+struct ChangeContext {
+  const Call& call;
+  const DatastoreState& state;
+  const IndexView& view;
+  absl::Time now;
+};
+
+absl::Status Check(const ChangeContext& context,
+                   const CreateNamespaceChange& change)
+    ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);
+absl::Status Check(const ChangeContext& context,
+                   const DeleteNamespaceChange& change)
+    ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);
+absl::Status Check(const ChangeContext& context,
+                   const UpdateGroupChange& change);
+absl::Status Check(const ChangeContext& context,
+                   const UpdateSnapshotChange& change);
+absl::Status Check(const ChangeContext& context,
+                   const RefusedPublishChange& change);
+
+absl::Status Apply(const ChangeContext& context,
+                   const CreateNamespaceChange& change, uint64_t sequence,
+                   IndexBatch& batch)
+    ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);
+absl::Status Apply(const ChangeContext& context,
+                   const DeleteNamespaceChange& change, uint64_t sequence,
+                   IndexBatch& batch)
+    ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);
+absl::Status Apply(const ChangeContext& context,
+                   const UpdateGroupChange& change, uint64_t sequence,
+                   IndexBatch& batch);
+absl::Status Apply(const ChangeContext& context,
+                   const UpdateSnapshotChange& change, uint64_t sequence,
+                   IndexBatch& batch);
+// Ends the session if it is open. FailedPrecondition (SESSION_ENDED):
+// published.
+absl::Status Apply(const ChangeContext& context,
+                   const RefusedPublishChange& change, uint64_t sequence,
+                   IndexBatch& batch);
+
+}  // namespace cairn::index

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/model/datastore.h"
+#include "common/model/names.h"
+#include "common/model/uuid.h"
+#include "services/index/domain/page_touches.h"
+#include "services/index/domain/rows.h"
+#include "services/index/storage/index_store.h"
+
+namespace cairn::index {
+
+// What index holds in memory of one datastore. Locks are taken in the order
+// of the members.
+struct DatastoreState {
+  DatastoreState(const Datastore& datastore, const IndexState& from_disk,
+                 size_t max_page_touches)
+      : info(datastore),
+        numbers(from_disk),
+        next_sequence(from_disk.sequence_limit),
+        touches(from_disk.highest_epoch, max_page_touches) {}
+
+  const Datastore info;
+
+  // Held shared by a call that stores pages or checkpoints of one session,
+  // from its fence check until its batch is committed; held alone by whatever
+  // changes the catalog, the life of a session, or the numbers. So raising
+  // the fence waits for all that passed the old one, and nothing passes in
+  // between.
+  mutable absl::Mutex gate;
+  IndexState numbers ABSL_GUARDED_BY(gate);  // as they are on disk
+  uint64_t next_sequence ABSL_GUARDED_BY(gate);
+  // Sessions that are open and not fenced, and where they will publish.
+  std::map<Uuid, NamespacePath> open_sessions ABSL_GUARDED_BY(gate);
+  Uuid purged_up_to ABSL_GUARDED_BY(gate);  // where the next purge starts
+
+  // One of them is held by a call that changes checkpoints of one session.
+  std::array<absl::Mutex, 64> session_locks;
+  absl::Mutex& session_lock(const Uuid& session) {
+    return session_locks[session.bytes[15] % session_locks.size()];
+  }
+
+  absl::Mutex touch_mutex;
+  PageTouches touches ABSL_GUARDED_BY(touch_mutex);
+};
+
+// Sequence numbers are made durable in blocks, ahead of their use, so that
+// none is used twice even if the process dies right after handing it out.
+inline constexpr uint64_t kSequenceBlock = 1024;
+
+// Hands out the next number; syncs a new block if the last one is used up.
+absl::StatusOr<uint64_t> TakeSequence(IndexStore& store, DatastoreState& state)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
+
+// Makes `numbers` durable, alone in a batch, and then the present ones.
+absl::Status CommitNumbers(IndexStore& store, DatastoreState& state,
+                           const IndexState& numbers)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
+
+}  // namespace cairn::index
