@@ -1,0 +1,217 @@
+#include "client/backup/backup_run.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/backup/file_source.h"
+#include "client/backup/pipe_producer.h"
+#include "client/backup/stream_source.h"
+#include "client/backup/tar_producer.h"
+#include "common/model/uuid.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::client {
+namespace {
+
+// Half of what a stream source keeps, so that a watermark is on its way
+// before the source must stop.
+constexpr uint64_t kLongestFlushInterval = StreamSource::kBufferBytes / 2;
+constexpr size_t kMaxArchives = 256;
+
+model::v1::ArchiveKind ToProtoKind(ArchiveKind kind) {
+  switch (kind) {
+    case ArchiveKind::kStream:
+      return model::v1::ARCHIVE_KIND_STREAM;
+    case ArchiveKind::kImage:
+      return model::v1::ARCHIVE_KIND_IMAGE;
+    case ArchiveKind::kBlob:
+      return model::v1::ARCHIVE_KIND_BLOB;
+  }
+  return model::v1::ARCHIVE_KIND_UNSPECIFIED;
+}
+
+}  // namespace
+
+absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
+  RETURN_IF_ERROR(CheckRequest(request));
+  RETURN_IF_ERROR(LearnLimits(request));
+  // A source that cannot be opened is better known before anything is sent.
+  for (const ArchiveSpec& spec : request.archives) {
+    RETURN_IF_ERROR(OpenSource(spec, request).status());
+  }
+  ASSIGN_OR_RETURN(const std::string session, OpenSession(request));
+  BackupReport report;
+  absl::Status failure;
+  for (const ArchiveSpec& spec : request.archives) {
+    absl::StatusOr<SentArchive> sent = SendArchive(session, spec, request);
+    if (!sent.ok()) {
+      failure = WithContext(sent.status(), absl::StrCat("archive ", spec.name));
+      break;
+    }
+    report.archives.push_back({.spec = spec, .sent = *std::move(sent)});
+  }
+  if (failure.ok()) {
+    absl::StatusOr<model::v1::Snapshot> snapshot =
+        Finish(session, report.archives);
+    if (snapshot.ok()) {
+      report.snapshot = *std::move(snapshot);
+      return report;
+    }
+    failure = snapshot.status();
+    // The snapshot may be there: then nobody has anything to end.
+    if (IsPassing(failure)) return failure;
+  }
+  environment_.remote->AbortSession(session).IgnoreError();
+  return failure;
+}
+
+absl::Status BackupRun::CheckRequest(const BackupRequest& request) const {
+  if (request.archives.empty() || request.archives.size() > kMaxArchives) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.archives.size(), " archives, allowed are 1 to ", kMaxArchives));
+  }
+  std::set<std::string> names;
+  int pipes = 0;
+  for (const ArchiveSpec& spec : request.archives) {
+    if (!names.insert(spec.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("archive name ", spec.name, " is given twice"));
+    }
+    if (spec.source == SourceKind::kPipe) ++pipes;
+  }
+  if (pipes > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(pipes, " archives read stdin, one can"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BackupRun::LearnLimits(const BackupRequest& request) {
+  while (true) {
+    const absl::StatusOr<ingest::v1::GetCapabilitiesResponse> found =
+        environment_.remote->GetCapabilities();
+    if (!found.ok()) {
+      RETURN_IF_ERROR(environment_.budget->WaitAfter(found.status()));
+      continue;
+    }
+    environment_.budget->Progress();
+    if (found->max_blob_bytes() > 0) max_blob_bytes_ = found->max_blob_bytes();
+    if (found->watermark_interval_bytes() > kLongestFlushInterval) {
+      flush_interval_bytes_ = kLongestFlushInterval;
+    }
+    if (found->max_archives() > 0 &&
+        request.archives.size() > found->max_archives()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(request.archives.size(), " archives, the server allows ",
+                       found->max_archives()));
+    }
+    if (found->max_frame_bytes() > 0 &&
+        found->max_frame_bytes() < kFrameBytes) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the server takes frames of ", found->max_frame_bytes(),
+          " bytes, this client sends ", kFrameBytes, "; update one of them"));
+    }
+    return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Source>> BackupRun::OpenSource(
+    const ArchiveSpec& spec, const BackupRequest& request) const {
+  switch (spec.source) {
+    case SourceKind::kPipe:
+      return std::make_unique<StreamSource>(std::make_unique<PipeProducer>(
+          environment_.stdin_fd, "stdin", environment_.interrupt));
+    case SourceKind::kDirectory: {
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<TarProducer> producer,
+          TarProducer::Open({.directory = spec.path,
+                             .exclude = request.exclude,
+                             .all_file_systems = request.all_file_systems},
+                            environment_.interrupt, environment_.problems));
+      return std::make_unique<StreamSource>(std::move(producer));
+    }
+    case SourceKind::kFile:
+      break;
+  }
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<FileSource> source,
+      FileSource::Open({.path = spec.path,
+                        .kind = spec.kind,
+                        .max_blob_bytes = max_blob_bytes_},
+                       environment_.interrupt, environment_.problems));
+  return source;
+}
+
+absl::StatusOr<std::string> BackupRun::OpenSession(
+    const BackupRequest& request) {
+  ingest::v1::OpenSessionRequest open;
+  open.set_request_id(Uuid::Random(random_).ToString());
+  open.set_group(request.group.ToString());
+  open.set_notes(request.notes);
+  open.set_client_label(request.client_label);
+  if (request.backup_time.has_value()) {
+    open.mutable_backup_time()->set_seconds(*request.backup_time);
+  }
+  while (true) {
+    const absl::StatusOr<model::v1::Session> session =
+        environment_.remote->OpenSession(open);
+    if (session.ok()) {
+      environment_.budget->Progress();
+      return session->name();
+    }
+    RETURN_IF_ERROR(environment_.budget->WaitAfter(session.status()));
+  }
+}
+
+absl::StatusOr<SentArchive> BackupRun::SendArchive(
+    const std::string& session, const ArchiveSpec& spec,
+    const BackupRequest& request) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Source> source,
+                   OpenSource(spec, request));
+  StreamSender sender({.session = session,
+                       .archive = spec.name,
+                       .kind = ToProtoKind(spec.kind),
+                       .flush_interval_bytes = flush_interval_bytes_},
+                      environment_.remote, environment_.budget,
+                      environment_.progress);
+  ASSIGN_OR_RETURN(SentArchive sent, sender.Send(*source));
+  TransferProgress last = {.archive = spec.name,
+                           .bytes = sent.size_bytes,
+                           .size_bytes = sent.size_bytes,
+                           .done = true};
+  if (sent.statistics.has_value()) {
+    last.plain_bytes = sent.statistics->plain_bytes();
+    last.new_bytes = sent.statistics->new_plain_bytes();
+  }
+  (*environment_.progress)(last);
+  return sent;
+}
+
+absl::StatusOr<model::v1::Snapshot> BackupRun::Finish(
+    const std::string& session,
+    const std::vector<BackupReport::ArchiveReport>& archives) {
+  ingest::v1::FinishSessionRequest request;
+  request.set_name(session);
+  for (const BackupReport::ArchiveReport& archive : archives) {
+    auto* expected = request.add_archives();
+    expected->set_name(archive.spec.name);
+    expected->set_size_bytes(archive.sent.size_bytes);
+  }
+  while (true) {
+    absl::StatusOr<model::v1::Snapshot> snapshot =
+        environment_.remote->FinishSession(request);
+    if (snapshot.ok()) return snapshot;
+    const absl::Status verdict =
+        environment_.budget->WaitAfter(snapshot.status());
+    if (verdict.ok()) continue;
+    if (!IsPassing(verdict)) return verdict;
+    return WithContext(verdict, absl::StrCat("session ", session,
+                                             ": whether the snapshot was "
+                                             "published is not known"));
+  }
+}
+
+}  // namespace cairn::client

@@ -1,0 +1,104 @@
+#include "client/backup/file_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::client {
+
+absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Open(
+    const Options& options, const Interrupt* interrupt, ProblemLog* problems) {
+  ASSIGN_OR_RETURN(LocalFile file, LocalFile::Open(options.path));
+  ASSIGN_OR_RETURN(const FileFacts facts, file.Facts());
+  if (options.kind == ArchiveKind::kBlob &&
+      facts.size_bytes > options.max_blob_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.path, ": ", facts.size_bytes,
+                     " bytes are too many for a blob, allowed are ",
+                     options.max_blob_bytes, "; name the archive .raw"));
+  }
+  return std::unique_ptr<FileSource>(new FileSource(
+      std::move(file), facts, options.kind, interrupt, problems));
+}
+
+absl::StatusOr<SourceStep> FileSource::Next() {
+  RETURN_IF_ERROR(interrupt_->Check());
+  const uint64_t size = opened_.size_bytes;
+  if (position_ >= size) {
+    RETURN_IF_ERROR(ReportChange());
+    return SourceStep{.kind = SourceStep::Kind::kEnd};
+  }
+  RETURN_IF_ERROR(FindExtent());
+  if (extent_.is_hole) return HoleTo(extent_.end);
+
+  // Frames end at multiples of their size, so that the zeros of an image are
+  // found at the same places in each backup.
+  const uint64_t end = std::min(
+      extent_.end, (position_ / kFrameBytes + 1) * uint64_t{kFrameBytes});
+  ASSIGN_OR_RETURN(std::string data, file_.Read(position_, end - position_));
+  if (data.empty()) {
+    if (kind_ != ArchiveKind::kBlob) return HoleTo(size);
+    data.assign(end - position_, '\0');
+  }
+  if (kind_ == ArchiveKind::kImage && data.size() == end - position_ &&
+      IsAllZero(data)) {
+    return HoleTo(end);
+  }
+  SourceStep step = {.kind = SourceStep::Kind::kFrame};
+  step.frame = Frame{.offset = position_, .data = std::move(data)};
+  position_ = step.frame.end();
+  return step;
+}
+
+absl::Status FileSource::FindExtent() {
+  if (extent_.offset <= position_ && position_ < extent_.end) {
+    return absl::OkStatus();
+  }
+  const uint64_t size = opened_.size_bytes;
+  if (kind_ == ArchiveKind::kBlob) {
+    extent_ = Extent{false, position_, size};
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(extent_, file_.ExtentAt(position_, size));
+  if (extent_.is_hole && extent_.end - extent_.offset < kMinHoleBytes) {
+    extent_.is_hole = false;
+  }
+  return absl::OkStatus();
+}
+
+SourceStep FileSource::HoleTo(uint64_t end) {
+  SourceStep step = {.kind = SourceStep::Kind::kFrame};
+  step.frame = Frame{.offset = position_, .hole_bytes = end - position_};
+  position_ = end;
+  return step;
+}
+
+absl::Status FileSource::ReportChange() {
+  if (change_reported_) return absl::OkStatus();
+  change_reported_ = true;
+  ASSIGN_OR_RETURN(const FileFacts now, file_.Facts());
+  if (now == opened_) return absl::OkStatus();
+  if (now.size_bytes != opened_.size_bytes) {
+    problems_->Add(absl::StrCat(
+        file_.path(), ": its size changed from ", opened_.size_bytes, " to ",
+        now.size_bytes, " bytes while it was read; stored with the first"));
+  } else {
+    problems_->Add(absl::StrCat(file_.path(), ": written while it was read"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileSource::Rewind(uint64_t offset) {
+  if (offset > opened_.size_bytes) {
+    return absl::OutOfRangeError(absl::StrCat(
+        file_.path(), ": the server stands at byte ", offset, " of ",
+        opened_.size_bytes, "; the file is not the one it began with"));
+  }
+  position_ = offset;
+  extent_ = Extent{};
+  return absl::OkStatus();
+}
+
+}  // namespace cairn::client

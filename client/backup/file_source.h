@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/backup/source.h"
+#include "client/posix/interrupt.h"
+#include "client/posix/local_file.h"
+#include "client/transfer/problem_log.h"
+#include "common/model/archive.h"
+
+namespace cairn::client {
+
+// A file or block device, of the size that it has when it is opened: what is
+// cut off meanwhile reads as zeros and what is added is left out, and both
+// are told to the problem log. Holes of 64 KiB or more, and in images also
+// whole frames of zeros, become holes; a blob has none. Resumes anywhere.
+class FileSource final : public Source {
+ public:
+  static constexpr uint64_t kMinHoleBytes = 64 * 1024;
+
+  struct Options {
+    std::string path;
+    ArchiveKind kind = ArchiveKind::kImage;
+    uint64_t max_blob_bytes = 16 * 1024 * 1024;
+  };
+
+  // The last two outlive the source. InvalidArgument: a blob is too large.
+  static absl::StatusOr<std::unique_ptr<FileSource>> Open(
+      const Options& options, const Interrupt* interrupt, ProblemLog* problems);
+
+  absl::StatusOr<SourceStep> Next() override;
+  void Release(uint64_t) override {}
+  absl::Status Rewind(uint64_t offset) override;
+  uint64_t position() const override { return position_; }
+  std::optional<uint64_t> size_bytes() const override {
+    return opened_.size_bytes;
+  }
+
+ private:
+  FileSource(LocalFile file, const FileFacts& facts, ArchiveKind kind,
+             const Interrupt* interrupt, ProblemLog* problems)
+      : file_(std::move(file)),
+        opened_(facts),
+        kind_(kind),
+        interrupt_(interrupt),
+        problems_(problems) {}
+
+  absl::Status FindExtent();
+  SourceStep HoleTo(uint64_t end);
+  absl::Status ReportChange();
+
+  const LocalFile file_;
+  const FileFacts opened_;
+  const ArchiveKind kind_;
+  const Interrupt* const interrupt_;
+  ProblemLog* const problems_;
+  uint64_t position_ = 0;
+  Extent extent_;  // the run that holds position_, if it was looked up
+  bool change_reported_ = false;
+};
+
+}  // namespace cairn::client

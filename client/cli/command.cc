@@ -1,0 +1,60 @@
+#include "client/cli/command.h"
+
+#include <utility>
+
+#include "absl/strings/str_replace.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::client {
+
+absl::StatusOr<Settings> CommandContext::settings() {
+  if (!settings_.has_value()) {
+    ASSIGN_OR_RETURN(const SettingSource profile,
+                     LoadProfile(flags_.profile, console_.environment));
+    settings_ =
+        MergeSettings(flags_.settings,
+                      SettingsFromEnvironment(console_.environment), profile);
+  }
+  return *settings_;
+}
+
+absl::StatusOr<NamespaceName> CommandContext::scope() {
+  ASSIGN_OR_RETURN(const Settings found, settings());
+  RETURN_IF_ERROR(ValidateDatastoreId(found.datastore));
+  ASSIGN_OR_RETURN(NamespacePath path, NamespacePath::Parse(found.name_space));
+  return NamespaceName{.datastore = found.datastore, .path = std::move(path)};
+}
+
+absl::Status CommandContext::Connect() {
+  if (remotes_.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Settings found, settings());
+  ASSIGN_OR_RETURN(remotes_, ConnectByGrpc({.server = found.server,
+                                            .tls_ca_file = found.tls_ca,
+                                            .tls_cert_file = found.tls_cert,
+                                            .tls_key_file = found.tls_key},
+                                           console_.interrupt));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CatalogRemote*> CommandContext::catalog() {
+  RETURN_IF_ERROR(Connect());
+  return remotes_->catalog.get();
+}
+
+absl::StatusOr<BackupRemote*> CommandContext::backup() {
+  RETURN_IF_ERROR(Connect());
+  return remotes_->backup.get();
+}
+
+CLI::App* AddCommand(CLI::App* parent, const std::string& name,
+                     const std::string& description,
+                     const std::string& example) {
+  CLI::App* command = parent->add_subcommand(name, description);
+  command->footer("Example:\n  " +
+                  absl::StrReplaceAll(example, {{"\n", "\n  "}}) +
+                  "\n\nOptions that every command takes, and exit codes: "
+                  "cairn --help");
+  return command;
+}
+
+}  // namespace cairn::client

@@ -1,0 +1,136 @@
+#include "client/cli/exit_code.h"
+
+#include <optional>
+#include <string_view>
+
+#include "client/posix/local_error.h"
+#include "common/status/reason.h"
+
+namespace cairn::client {
+namespace {
+
+struct ReasonRow {
+  std::string_view reason;
+  ExitCode exit_code;
+  std::string_view next;
+};
+
+// Reasons that say more than their status code.
+constexpr ReasonRow kReasons[] = {
+    {reason::kLeaseHeld, kExitBusy,
+     "another run holds it; see `cairn lease list`, wait for it, try again"},
+    {reason::kLeaseExpired, kExitBusy, "run the command again"},
+    {reason::kArchiveOpen, kExitBusy, "wait a minute and try again"},
+    {reason::kSessionFenced, kExitBusy,
+     "run the backup again; what was sent is reused if it is still there"},
+    {reason::kDraining, kExitUnreachable,
+     "the server is stopping; try again when it is back"},
+    {reason::kStorageFull, kExitError,
+     "free space at the server: forget snapshots and run its garbage "
+     "collection, or add storage"},
+    {reason::kRecordMissing, kExitDamaged,
+     "other archives and ranges stay readable; the next backup of the same "
+     "data heals the chunk"},
+    {reason::kRecordDamaged, kExitDamaged,
+     "other archives and ranges stay readable; the next backup of the same "
+     "data heals the chunk"},
+    {reason::kSnapshotNotNewer, kExitRefused,
+     "give a --backup-time after the newest snapshot of the group, or none"},
+    {reason::kSnapshotProtected, kExitRefused,
+     "remove the protection with `cairn snapshot unprotect`"},
+    {reason::kNotEmpty, kExitRefused,
+     "remove what is in it first; `cairn group list` and `cairn namespace "
+     "list` show it"},
+    {reason::kNotOwner, kExitNotAllowed,
+     "use the credentials of the group's owner; `cairn group list` names it"},
+    {kLocalIo, kExitLocalIo,
+     "check that the path exists on this machine, its permissions and the "
+     "free space"},
+};
+
+const ReasonRow* FindRow(const absl::Status& status) {
+  const std::optional<Reason> reason = ReasonOf(status);
+  if (!reason.has_value()) return nullptr;
+  for (const ReasonRow& row : kReasons) {
+    if (row.reason == reason->code) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (const ReasonRow* row = FindRow(status)) return row->exit_code;
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return kExitUsage;
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kResourceExhausted:
+      return kExitBusy;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return kExitNotAllowed;
+    case absl::StatusCode::kDataLoss:
+      return kExitDamaged;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+      return kExitRefused;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitUnreachable;
+    case absl::StatusCode::kCancelled:
+      return kExitInterrupted;
+    default:
+      return kExitError;
+  }
+}
+
+std::string NextStep(const absl::Status& status) {
+  if (const ReasonRow* row = FindRow(status)) return std::string(row->next);
+  switch (ExitCodeOf(status)) {
+    case kExitUsage:
+      return "see `cairn COMMAND --help` for what is allowed";
+    case kExitNotFound:
+      return "`cairn snapshot list`, `cairn group list` and `cairn datastore "
+             "list` show what there is";
+    case kExitBusy:
+      return "wait a minute and try again";
+    case kExitNotAllowed:
+      return "check the credentials (--tls-cert, --tls-key, the user of the "
+             "unix socket) and what they may do";
+    case kExitDamaged:
+      return "restore another snapshot, and have the datastore verified";
+    case kExitRefused:
+      return "change what the message names, then run the command again";
+    case kExitUnreachable:
+      return "check that the server runs, and --server (or CAIRN_SERVER, or "
+             "the profile); `cairn status` tells when it is back";
+    case kExitInterrupted:
+      return "run the command again; an interrupted backup leaves no snapshot";
+    default:
+      return "see the server's log for the cause";
+  }
+}
+
+std::string ExitCodeTable() {
+  return "Exit codes:\n"
+         "  0    success\n"
+         "  1    error\n"
+         "  2    wrong usage\n"
+         "  3    finished, but some files could not be read or written\n"
+         "  10   not found\n"
+         "  11   busy: another run holds it, or the server is at its limit\n"
+         "  12   not allowed\n"
+         "  13   data is damaged\n"
+         "  14   refused: it exists, is protected, or in the wrong state\n"
+         "  74   input or output error on this machine\n"
+         "  75   server not reachable\n"
+         "  130  interrupted\n";
+}
+
+}  // namespace cairn::client

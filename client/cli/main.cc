@@ -1,0 +1,58 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cli/program.h"
+#include "common/random/system_random.h"
+
+namespace {
+
+cairn::client::Interrupt interrupt;
+
+void OnSignal(int) {
+  // A second one ends the process at once.
+  if (interrupt.raised()) _exit(cairn::client::kExitInterrupted);
+  interrupt.Raise();
+}
+
+void CatchSignals() {
+  struct sigaction action = {};
+  action.sa_handler = OnSignal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A closed pipe is an error of write(2), with a message.
+  signal(SIGPIPE, SIG_IGN);
+}
+
+std::optional<std::string> GetVariable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // File names are bytes, and what a tar says of them is UTF-8.
+  std::setlocale(LC_CTYPE, "C.UTF-8");
+  CatchSignals();
+  const cairn::SystemClock clock;
+  const cairn::client::Console console = {
+      .out = &std::cout,
+      .err = &std::cerr,
+      .err_is_terminal = isatty(STDERR_FILENO) == 1,
+      .stdin_fd = STDIN_FILENO,
+      .stdout_fd = STDOUT_FILENO,
+      .environment = GetVariable,
+      .clock = &clock,
+      .interrupt = &interrupt};
+  absl::BitGen random = cairn::NewSystemBitGen();
+  return cairn::client::RunProgram(
+      std::vector<std::string>(argv + 1, argv + argc), console, random);
+}

@@ -1,0 +1,147 @@
+#include "client/cli/program.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands/backup.h"
+#include "client/cli/commands/completion.h"
+#include "client/cli/commands/datastore.h"
+#include "client/cli/commands/group.h"
+#include "client/cli/commands/lease.h"
+#include "client/cli/commands/namespace.h"
+#include "client/cli/commands/restore.h"
+#include "client/cli/commands/snapshot.h"
+#include "client/cli/commands/status.h"
+#include "client/cli/commands/version.h"
+#include "client/cli/render/format.h"
+#include "common/status/reason.h"
+
+namespace cairn::client {
+namespace {
+
+void AddSetting(CLI::App* app, const std::string& flag,
+                std::optional<std::string>* value, const std::string& text) {
+  app->add_option(flag, *value, text)->group("Options of every command");
+}
+
+void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
+  AddSetting(app, "--server", &flags->settings.server,
+             "unix:/path or HOST:PORT [CAIRN_SERVER; default "
+             "unix:/run/cairn/cairn.sock if it is there, else "
+             "127.0.0.1:9440]");
+  AddSetting(app, "--tls-ca", &flags->settings.tls_ca,
+             "PEM file of the authority to trust [CAIRN_TLS_CA]");
+  AddSetting(app, "--tls-cert", &flags->settings.tls_cert,
+             "PEM file of this client's certificate [CAIRN_TLS_CERT]");
+  AddSetting(app, "--tls-key", &flags->settings.tls_key,
+             "PEM file of its key [CAIRN_TLS_KEY]");
+  AddSetting(app, "--datastore", &flags->settings.datastore,
+             "datastore to work in [CAIRN_DATASTORE; default: default]");
+  AddSetting(app, "--namespace", &flags->settings.name_space,
+             "namespace to work in, as a/b [CAIRN_NAMESPACE; default: root]");
+  AddSetting(app, "--profile", &flags->profile,
+             "profile in ~/.config/cairn/profile.yaml that has the settings "
+             "above [CAIRN_PROFILE]");
+  app->add_option("--output-format", flags->output_format,
+                  "text, or json: one document on stdout")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->group("Options of every command");
+  app->add_flag("--quiet", flags->quiet, "no progress")
+      ->group("Options of every command");
+}
+
+std::string Footer() {
+  return absl::StrCat(
+      "A flag goes before its environment variable, that before the profile.\n"
+      "\n",
+      ExitCodeTable(),
+      "\nExample:\n"
+      "  cairn backup host/web1 root.tar:/\n"
+      "  cairn snapshot list host/web1\n"
+      "  cairn restore host/web1/latest root.tar /mnt/restored");
+}
+
+std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
+  auto app = std::make_unique<CLI::App>(
+      "cairn: deduplicating backups of files, devices and streams", "cairn");
+  // Inherited by what is added below: global options may follow a command.
+  app->fallthrough();
+  app->require_subcommand(1);
+  app->get_formatter()->column_width(28);
+  AddGlobalFlags(app.get(), flags);
+  AddBackupCommand(app.get(), chosen);
+  AddRestoreCommand(app.get(), chosen);
+  AddSnapshotCommand(app.get(), chosen);
+  AddGroupCommand(app.get(), chosen);
+  AddNamespaceCommand(app.get(), chosen);
+  AddDatastoreCommand(app.get(), chosen);
+  AddLeaseCommand(app.get(), chosen);
+  AddStatusCommand(app.get(), chosen);
+  AddVersionCommand(app.get(), chosen);
+  AddCompletionCommand(app.get(), chosen);
+  app->footer(Footer());
+  return app;
+}
+
+// Two lines for people, and the document that scripts wait for.
+int PrintError(const absl::Status& error, int exit_code,
+               const std::string& next, bool json, const Console& console) {
+  *console.err << "cairn: " << Printable(error.message()) << "\n"
+               << "next: " << next << "\n";
+  if (json) {
+    const std::optional<Reason> reason = ReasonOf(error);
+    *console.out << Print(
+        {{"error",
+          {{"exit_code", exit_code},
+           {"code", absl::StatusCodeToString(error.code())},
+           {"reason", reason.has_value() ? Json(reason->code) : Json(nullptr)},
+           {"message", std::string(error.message())},
+           {"next", next}}}});
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int RunProgram(const std::vector<std::string>& arguments,
+               const Console& console, absl::BitGenRef random) {
+  GlobalFlags flags;
+  Action chosen;
+  const std::unique_ptr<CLI::App> app = MakeApp(&flags, &chosen);
+  try {
+    // CLI11 takes them from the back.
+    app->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      return app->exit(error, *console.out, *console.err);
+    }
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return PrintError(absl::InvalidArgumentError(message), kExitUsage,
+                      "see `cairn --help`, or `cairn COMMAND --help`",
+                      flags.output_format == "json", console);
+  }
+  CommandContext context(console, flags, random);
+  const absl::StatusOr<ExitCode> result = chosen(context);
+  console.out->flush();
+  if (console.interrupt->raised()) {
+    const absl::Status interrupted = absl::CancelledError("interrupted");
+    if (!result.ok()) {
+      return PrintError(interrupted, kExitInterrupted, NextStep(interrupted),
+                        context.json(), console);
+    }
+  }
+  if (!result.ok()) {
+    return PrintError(result.status(), ExitCodeOf(result.status()),
+                      NextStep(result.status()), context.json(), console);
+  }
+  if (!console.out->good()) {
+    *console.err << "cairn: stdout: cannot write the result\n"
+                 << "next: check what reads it\n";
+    return kExitLocalIo;
+  }
+  return *result;
+}
+
+}  // namespace cairn::client

@@ -1,0 +1,76 @@
+#include "client/cli/render/progress.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/render/format.h"
+
+namespace cairn::client {
+
+void ProgressLine::Update(const TransferProgress& progress) {
+  if (options_.quiet) return;
+  const absl::Duration now = clock_->Monotonic();
+  if (progress.archive != archive_ || progress.bytes < started_at_bytes_) {
+    archive_ = progress.archive;
+    started_ = now;
+    started_at_bytes_ = progress.done ? 0 : progress.bytes;
+    shown_ = options_.terminal ? -absl::InfiniteDuration() : now;
+  }
+  const absl::Duration interval =
+      options_.terminal ? kTerminalInterval : kPlainInterval;
+  if (!progress.done && now - shown_ < interval) return;
+  shown_ = now;
+  const std::string text = Describe(progress, now - started_);
+  if (!options_.terminal) {
+    *err_ << text << std::endl;
+    return;
+  }
+  // Back to the beginning of the line, text, the rest of the line away.
+  *err_ << "\r" << text << "\033[K";
+  line_open_ = !progress.done;
+  if (progress.done) *err_ << "\n";
+  err_->flush();
+}
+
+std::string ProgressLine::Describe(const TransferProgress& progress,
+                                   absl::Duration elapsed) const {
+  const uint64_t moved =
+      progress.bytes - std::min(progress.bytes, started_at_bytes_);
+  std::string text = absl::StrCat(Printable(progress.archive), ": ",
+                                  FormatBytes(progress.bytes));
+  if (!progress.done && progress.size_bytes.has_value()) {
+    absl::StrAppend(&text, " of ", FormatBytes(*progress.size_bytes), ", ",
+                    FormatShare(progress.bytes, *progress.size_bytes));
+  }
+  absl::StrAppend(&text, ", ", FormatRate(moved, elapsed));
+  if (progress.done) {
+    absl::StrAppend(&text, ", ", FormatSpan(elapsed));
+  } else if (progress.size_bytes.has_value() && moved > 0) {
+    const double left = static_cast<double>(
+        *progress.size_bytes - std::min(progress.bytes, *progress.size_bytes));
+    absl::StrAppend(&text, ", ",
+                    FormatSpan(elapsed * (left / static_cast<double>(moved))),
+                    " left");
+  }
+  if (progress.plain_bytes.has_value() && progress.new_bytes.has_value()) {
+    const uint64_t known = *progress.plain_bytes -
+                           std::min(*progress.plain_bytes, *progress.new_bytes);
+    absl::StrAppend(&text, ", ", FormatShare(known, *progress.plain_bytes),
+                    " already stored");
+  }
+  return text;
+}
+
+void ProgressLine::Note(std::string_view text) {
+  Clear();
+  *err_ << text << std::endl;
+}
+
+void ProgressLine::Clear() {
+  if (!line_open_) return;
+  *err_ << "\r\033[K";
+  err_->flush();
+  line_open_ = false;
+}
+
+}  // namespace cairn::client

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace cairn::client {
+
+// What can be said about a server by flag, environment or profile. Unset: not
+// said there.
+struct SettingSource {
+  std::optional<std::string> server;
+  std::optional<std::string> tls_ca;
+  std::optional<std::string> tls_cert;
+  std::optional<std::string> tls_key;
+  std::optional<std::string> datastore;
+  std::optional<std::string> name_space;
+};
+
+// What a command works with. Paths are absolute.
+struct Settings {
+  std::string server;
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string datastore;
+  std::string name_space;  // "a/b"; empty: the root
+};
+
+inline constexpr char kDefaultSocket[] = "/run/cairn/cairn.sock";
+inline constexpr char kDefaultAddress[] = "127.0.0.1:9440";
+inline constexpr char kDefaultDatastore[] = "default";
+
+using GetEnvironment =
+    std::function<std::optional<std::string>(const std::string& name)>;
+
+// CAIRN_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT, CAIRN_TLS_KEY, CAIRN_DATASTORE
+// and CAIRN_NAMESPACE. An empty value counts as unset.
+SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
+
+// The profile `name` of a YAML text of this form:
+//
+//   NAME:
+//     server: backup.example.net:9440
+//     tls_ca: /etc/cairn/ca.pem
+//     tls_cert: /etc/cairn/web1.pem
+//     tls_key: /etc/cairn/web1.key
+//     datastore: default
+//     namespace: servers/web
+//
+// InvalidArgument: not of this form, or a key that is not known. NotFound: no
+// such profile.
+absl::StatusOr<SettingSource> ParseProfile(const std::string& yaml,
+                                           const std::string& name);
+
+// Reads the profile file: $CAIRN_PROFILE_FILE, else cairn/profile.yaml below
+// $XDG_CONFIG_HOME or ~/.config. The profile is `flag`, else CAIRN_PROFILE,
+// else "default"; that last one need not exist, nor need the file.
+absl::StatusOr<SettingSource> LoadProfile(
+    const std::optional<std::string>& flag, const GetEnvironment& environment);
+
+// Flag before environment before profile before default. The default server
+// is the socket kDefaultSocket if there is one, else kDefaultAddress.
+Settings MergeSettings(const SettingSource& flags,
+                       const SettingSource& environment,
+                       const SettingSource& profile);
+
+}  // namespace cairn::client

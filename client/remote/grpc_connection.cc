@@ -1,0 +1,153 @@
+#include "client/remote/grpc_connection.h"
+
+#include <grpcpp/channel.h>
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "cairn/ingest/v1/backup_service.grpc.pb.h"
+#include "cairn/ingest/v1/catalog_service.grpc.pb.h"
+#include "cairn/ingest/v1/restore_service.grpc.pb.h"
+#include "client/remote/grpc_read_stream.h"
+#include "client/remote/grpc_unary.h"
+#include "client/remote/grpc_write_stream.h"
+#include "common/rpc/channel.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::client {
+namespace {
+
+using namespace ingest::v1;  // NOLINT: this file is about nothing else
+
+constexpr absl::Duration kCallTimeout = absl::Minutes(1);
+// Finish syncs everything that is not durable yet.
+constexpr absl::Duration kFinishTimeout = absl::Minutes(10);
+// Best effort, while the user waits for the prompt.
+constexpr absl::Duration kAbortTimeout = absl::Seconds(5);
+
+// The callback form of a stub's method.
+#define CAIRN_START(stub, method)                                 \
+  [this](grpc::ClientContext* context, const auto* start_request, \
+         auto* start_response, auto done) {                       \
+    stub->async()->method(context, start_request, start_response, \
+                          std::move(done));                       \
+  }
+
+class GrpcBackupRemote final : public BackupRemote {
+ public:
+  GrpcBackupRemote(std::shared_ptr<grpc::Channel> channel,
+                   const Interrupt* interrupt)
+      : stub_(BackupService::NewStub(std::move(channel))),
+        interrupt_(interrupt) {}
+
+  absl::StatusOr<GetCapabilitiesResponse> GetCapabilities() override {
+    return CallUnary<GetCapabilitiesResponse>(
+        interrupt_, kCallTimeout, GetCapabilitiesRequest(),
+        CAIRN_START(stub_, GetCapabilities));
+  }
+
+  absl::StatusOr<model::v1::Session> OpenSession(
+      const OpenSessionRequest& request) override {
+    ASSIGN_OR_RETURN(
+        OpenSessionResponse response,
+        CallUnary<OpenSessionResponse>(interrupt_, kCallTimeout, request,
+                                       CAIRN_START(stub_, OpenSession)));
+    return std::move(*response.mutable_session());
+  }
+
+  absl::StatusOr<model::v1::Session> GetSession(
+      const std::string& name) override {
+    GetSessionRequest request;
+    request.set_name(name);
+    ASSIGN_OR_RETURN(
+        GetSessionResponse response,
+        CallUnary<GetSessionResponse>(interrupt_, kCallTimeout, request,
+                                      CAIRN_START(stub_, GetSession)));
+    return std::move(*response.mutable_session());
+  }
+
+  absl::StatusOr<model::v1::Snapshot> FinishSession(
+      const FinishSessionRequest& request) override {
+    ASSIGN_OR_RETURN(
+        FinishSessionResponse response,
+        CallUnary<FinishSessionResponse>(interrupt_, kFinishTimeout, request,
+                                         CAIRN_START(stub_, FinishSession)));
+    return std::move(*response.mutable_snapshot());
+  }
+
+  absl::Status AbortSession(const std::string& name) override {
+    AbortSessionRequest request;
+    request.set_name(name);
+    return CallUnary<AbortSessionResponse>(nullptr, kAbortTimeout, request,
+                                           CAIRN_START(stub_, AbortSession))
+        .status();
+  }
+
+  std::unique_ptr<WriteStream> StartWrite() override {
+    return NewGrpcWriteStream(stub_.get(), interrupt_);
+  }
+
+ private:
+  const std::unique_ptr<BackupService::Stub> stub_;
+  const Interrupt* const interrupt_;
+};
+
+// One override of CatalogRemote.
+#define CAIRN_CATALOG_CALL(method)                                        \
+  absl::StatusOr<method##Response> method(const method##Request& request) \
+      override {                                                          \
+    return CallUnary<method##Response>(interrupt_, kCallTimeout, request, \
+                                       CAIRN_START(catalog_, method));    \
+  }
+
+class GrpcCatalogRemote final : public CatalogRemote {
+ public:
+  GrpcCatalogRemote(const std::shared_ptr<grpc::Channel>& channel,
+                    const Interrupt* interrupt)
+      : catalog_(CatalogService::NewStub(channel)),
+        restore_(RestoreService::NewStub(channel)),
+        interrupt_(interrupt) {}
+
+  CAIRN_CATALOG_CALL(ListDatastores)
+  CAIRN_CATALOG_CALL(CreateDatastore)
+  CAIRN_CATALOG_CALL(ListNamespaces)
+  CAIRN_CATALOG_CALL(CreateNamespace)
+  CAIRN_CATALOG_CALL(DeleteNamespace)
+  CAIRN_CATALOG_CALL(ListGroups)
+  CAIRN_CATALOG_CALL(ListSnapshots)
+  CAIRN_CATALOG_CALL(GetSnapshot)
+  CAIRN_CATALOG_CALL(UpdateSnapshot)
+  CAIRN_CATALOG_CALL(ListLeases)
+  CAIRN_CATALOG_CALL(GetStatus)
+
+  std::unique_ptr<ReadStream> StartRead(
+      const ReadArchiveRequest& request) override {
+    return NewGrpcReadStream(restore_.get(), request, interrupt_);
+  }
+
+ private:
+  const std::unique_ptr<CatalogService::Stub> catalog_;
+  const std::unique_ptr<RestoreService::Stub> restore_;
+  const Interrupt* const interrupt_;
+};
+
+#undef CAIRN_CATALOG_CALL
+#undef CAIRN_START
+
+}  // namespace
+
+absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
+                                      const Interrupt* interrupt) {
+  ChannelOptions channel_options = {.target = options.server,
+                                    .tls_ca_file = options.tls_ca_file,
+                                    .tls_cert_file = options.tls_cert_file,
+                                    .tls_key_file = options.tls_key_file};
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                   CreateChannel(channel_options));
+  Remotes remotes;
+  remotes.backup = std::make_unique<GrpcBackupRemote>(channel, interrupt);
+  remotes.catalog = std::make_unique<GrpcCatalogRemote>(channel, interrupt);
+  return remotes;
+}
+
+}  // namespace cairn::client

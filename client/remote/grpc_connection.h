@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/posix/interrupt.h"
+#include "client/remote/backup_remote.h"
+#include "client/remote/catalog_remote.h"
+
+namespace cairn::client {
+
+// Which server, and how to prove who is asking.
+struct ConnectionOptions {
+  std::string server;       // "unix:/path", "host:port"
+  std::string tls_ca_file;  // PEM files: all three or none
+  std::string tls_cert_file;
+  std::string tls_key_file;
+};
+
+// Both remotes over one gRPC channel, which connects at the first call.
+struct Remotes {
+  std::unique_ptr<BackupRemote> backup;
+  std::unique_ptr<CatalogRemote> catalog;
+};
+
+// `interrupt` outlives the remotes. InvalidArgument: the server's address, or
+// plaintext to another machine. NotFound, FailedPrecondition: TLS files.
+absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
+                                      const Interrupt* interrupt);
+
+}  // namespace cairn::client

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+
+#include "cairn/ingest/v1/backup_service.grpc.pb.h"
+#include "client/posix/interrupt.h"
+#include "client/remote/write_stream.h"
+
+namespace cairn::client {
+
+// Starts the call. Both outlive the stream.
+std::unique_ptr<WriteStream> NewGrpcWriteStream(
+    ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
+
+}  // namespace cairn::client
