@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace cairn::ingest {
+
+inline constexpr char kServerVersion[] = "0.1.0";
+
+// What this server speaks and what it limits.
+struct Capabilities {
+  std::string server_version = kServerVersion;
+  std::vector<std::string> chunkers = {"gear-v1", "fixed-v1"};
+  std::vector<std::string> encodings = {"raw", "zstd"};
+  std::vector<std::string> features = {"write-stream", "resume", "holes",
+                                       "blobs", "read-ranges"};
+  uint32_t max_frame_bytes = 0;
+  uint64_t max_blob_bytes = 0;
+  uint32_t max_archives = 0;  // of one session
+  uint64_t watermark_interval_bytes = 0;
+  absl::Duration lease_ttl;
+  absl::Time server_time;
+  uint32_t max_page_size = 0;
+};
+
+}  // namespace cairn::ingest

@@ -1,0 +1,430 @@
+#include "services/ingest/engine/backup_frontend.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/log/log.h"
+#include "common/page/page.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+#include "services/ingest/domain/chunker_choice.h"
+#include "services/ingest/domain/owner_rule.h"
+#include "services/ingest/engine/frame_store.h"
+#include "services/ingest/engine/stage_timer.h"
+
+namespace cairn::ingest {
+namespace {
+
+constexpr size_t kMaxClientLabelBytes = 256;
+// Snapshots that are looked at for a good base before none is used.
+constexpr uint32_t kMaxBaseCandidates = 64;
+
+absl::Status CheckOpen(const Session& session) {
+  switch (session.state) {
+    case SessionState::kOpen:
+      return absl::OkStatus();
+    case SessionState::kFenced:
+      return WithReason(absl::AbortedError(absl::StrCat(
+                            "session ", session.ref.session.ToString(),
+                            " was overtaken by a sweep; start a new session")),
+                        reason::kSessionFenced);
+    case SessionState::kPublished:
+    case SessionState::kAborted:
+      break;
+  }
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          "session ", session.ref.session.ToString(), " is ",
+          session.state == SessionState::kPublished ? "published" : "aborted",
+          "; open a new one to write more")),
+      reason::kSessionEnded);
+}
+
+// Whether index has decided, so that asking again cannot succeed.
+bool IsDefinitive(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kPermissionDenied:
+      return true;
+    default:
+      return false;
+  }
+}
+
+absl::Status CheckSameRequest(const Session& session,
+                              const OpenSessionRequest& request) {
+  absl::string_view differs;
+  if (session.snapshot.group != request.group) {
+    differs = "group";
+  } else if (request.backup_time.has_value() &&
+             session.snapshot.time != *request.backup_time) {
+    differs = "backup_time";
+  } else if (session.notes != request.notes) {
+    differs = "notes";
+  } else if (session.client_label != request.client_label) {
+    differs = "client_label";
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("request_id ", request.request_id.ToString(),
+                   " opened a session before with another ", differs,
+                   "; use a new request_id for another backup"));
+}
+
+absl::Status Validate(const OpenSessionRequest& request) {
+  if (request.request_id.is_zero()) {
+    return absl::InvalidArgumentError("request_id is not set");
+  }
+  if (request.notes.size() > kMaxNotesBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("notes have ", request.notes.size(),
+                     " bytes, allowed are ", kMaxNotesBytes));
+  }
+  if (request.client_label.size() > kMaxClientLabelBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("client_label has ", request.client_label.size(),
+                     " bytes, allowed are ", kMaxClientLabelBytes));
+  }
+  if (request.backup_time.has_value() &&
+      (*request.backup_time < 1 || *request.backup_time > kMaxSnapshotTime)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("backup_time is ", *request.backup_time,
+                     " s, allowed are 1..", kMaxSnapshotTime));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+BackupStream::BackupStream(std::unique_ptr<SessionRegistry::Claim> claim,
+                           std::unique_ptr<RecordSink> sink,
+                           IngestMetrics* metrics)
+    : claim_(std::move(claim)), sink_(std::move(sink)), metrics_(metrics) {
+  metrics_->write_streams.Add(1);
+}
+
+BackupStream::~BackupStream() {
+  claim_->Detach();
+  // The archive is free for another stream once this one's tasks are done.
+  writer_.reset();
+  metrics_->write_streams.Add(-1);
+}
+
+BackupFrontend::BackupFrontend(const Options& options,
+                               const Dependencies& dependencies)
+    : options_(options),
+      dependencies_(dependencies),
+      memory_(options.memory, dependencies.executor),
+      registry_(options.sessions, {.peers = dependencies.peers,
+                                   .clock = dependencies.clock,
+                                   .executor = dependencies.executor,
+                                   .metrics = dependencies.metrics}) {}
+
+Capabilities BackupFrontend::GetCapabilities() const {
+  return {.max_frame_bytes = kMaxFrameBytes,
+          .max_blob_bytes = kMaxRecordPlainBytes,
+          .max_archives = kMaxArchivesPerSnapshot,
+          .watermark_interval_bytes = options_.writer.watermark_interval_bytes,
+          .lease_ttl = options_.sessions.lease_ttl,
+          .server_time = dependencies_.clock->Now(),
+          .max_page_size = kMaxPageSize};
+}
+
+absl::StatusOr<Session> BackupFrontend::FindOwn(const Call& call,
+                                                const SessionName& name) {
+  ASSIGN_OR_RETURN(Session session,
+                   dependencies_.peers.sessions->GetSession(
+                       ForPeer(call, *dependencies_.clock), name));
+  RETURN_IF_ERROR(CheckOwner(call.caller,
+                             absl::StrCat("session ", name.session.ToString()),
+                             session.owner));
+  return session;
+}
+
+absl::StatusOr<Session> BackupFrontend::OpenSession(
+    const Call& call, const OpenSessionRequest& request) {
+  RETURN_IF_ERROR(Validate(request));
+  absl::StatusOr<Session> session =
+      FindOwn(call, {request.group.parent.datastore, request.request_id});
+  if (session.ok()) {
+    RETURN_IF_ERROR(CheckSameRequest(*session, request));
+    // The client is back: its lease may have run out meanwhile.
+    if (session->state == SessionState::kOpen) {
+      RETURN_IF_ERROR(registry_.Renew(call, *session).status());
+    }
+    return session;
+  }
+  if (!HasReason(session.status(), reason::kSessionNotFound)) return session;
+  return CreateSession(call, request);
+}
+
+absl::StatusOr<std::optional<SnapshotName>> BackupFrontend::FindBase(
+    const Call& call, const GroupName& group) {
+  const SnapshotQuery query{
+      .parent = group.parent, .group = group, .newest_first = true};
+  const absl::StatusOr<ListPage<Snapshot>> newest =
+      dependencies_.peers.catalog->ListSnapshots(
+          ForPeer(call, *dependencies_.clock), query,
+          {.page_size = kMaxBaseCandidates});
+  // A group that is new, or a namespace that index will refuse by name.
+  if (absl::IsNotFound(newest.status())) return std::nullopt;
+  RETURN_IF_ERROR(newest.status());
+  for (const Snapshot& snapshot : newest->items) {
+    if (snapshot.state == SnapshotState::kListed &&
+        snapshot.verify_state != VerifyState::kFailed) {
+      return snapshot.name;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<Session> BackupFrontend::CreateSession(
+    const Call& call, const OpenSessionRequest& request) {
+  const std::string& datastore_name = request.group.parent.datastore;
+  ASSIGN_OR_RETURN(const Datastore datastore,
+                   dependencies_.changes->Open(call, datastore_name));
+  Session draft;
+  draft.ref = {.datastore = datastore.ref, .session = request.request_id};
+  draft.snapshot.group = request.group;
+  draft.owner = call.caller.principal;
+  ASSIGN_OR_RETURN(draft.base, FindBase(call, request.group));
+
+  LeaseClient* const leases = dependencies_.peers.leases;
+  ASSIGN_OR_RETURN(const Lease lease,
+                   leases->Acquire(ForPeer(call, *dependencies_.clock),
+                                   SessionLease(draft, options_.sessions.holder,
+                                                options_.sessions.lease_ttl)));
+  draft.ref.epoch = lease.start_epoch;
+  absl::StatusOr<Session> session = dependencies_.peers.sessions->OpenSession(
+      ForPeer(call, *dependencies_.clock),
+      {.ref = draft.ref,
+       .group = request.group,
+       .backup_time = request.backup_time,
+       .base = draft.base,
+       .owner = call.caller.principal,
+       .notes = request.notes,
+       .client_label = request.client_label,
+       .lease = lease.id});
+  absl::Status status = session.status();
+  if (status.ok()) status = registry_.Touch(*session);
+  if (!status.ok()) {
+    // Without an answer the session may be there, and needs its lease: it
+    // expires by itself. A session that this process cannot keep is found
+    // by the client's next try.
+    if (IsDefinitive(status)) {
+      leases
+          ->Release(ForPeer(call, *dependencies_.clock), datastore_name,
+                    lease.id)
+          .IgnoreError();
+    }
+    return status;
+  }
+  dependencies_.metrics->sessions_opened.Increment();
+  LOG(INFO) << "session opened session=" << session->ref.session.ToString()
+            << " snapshot=" << session->snapshot.ToString()
+            << " epoch=" << session->ref.epoch;
+  return session;
+}
+
+absl::StatusOr<Session> BackupFrontend::GetSession(const Call& call,
+                                                   const SessionName& name) {
+  return FindOwn(call, name);
+}
+
+absl::StatusOr<ListPage<Session>> BackupFrontend::ListSessions(
+    const Call& call, const std::string& datastore, bool open_only,
+    const PageRequest& page) {
+  ASSIGN_OR_RETURN(
+      ListPage<Session> sessions,
+      dependencies_.peers.sessions->ListSessions(
+          ForPeer(call, *dependencies_.clock), datastore, open_only, page));
+  std::erase_if(sessions.items, [&call](const Session& session) {
+    return !MayAccess(call.caller, session.owner);
+  });
+  return sessions;
+}
+
+absl::StatusOr<absl::Duration> BackupFrontend::RenewSession(
+    const Call& call, const SessionName& name) {
+  ASSIGN_OR_RETURN(const Session session, FindOwn(call, name));
+  RETURN_IF_ERROR(CheckOpen(session));
+  return registry_.Renew(call, session);
+}
+
+absl::StatusOr<ArchiveCheckpoint> BackupFrontend::StartOf(
+    const Call& call, const Session& session,
+    const OpenStreamRequest& request) {
+  RETURN_IF_ERROR(ValidateArchiveId(request.archive));
+  const auto found = std::find_if(
+      session.archives.begin(), session.archives.end(),
+      [&](const ArchiveCheckpoint& a) { return a.name == request.archive; });
+  if (found == session.archives.end()) {
+    if (session.archives.size() >= kMaxArchivesPerSnapshot) {
+      return WithReason(
+          absl::ResourceExhaustedError(absl::StrCat(
+              "session ", session.ref.session.ToString(), " has ",
+              session.archives.size(), " archives, no more are allowed")),
+          reason::kLimitExceeded);
+    }
+    std::optional<Snapshot> base;
+    if (session.base.has_value() && !request.chunker.has_value()) {
+      absl::StatusOr<Snapshot> snapshot =
+          dependencies_.peers.catalog->GetSnapshot(
+              ForPeer(call, *dependencies_.clock), *session.base);
+      // A base that is gone only costs the match of boundaries.
+      if (!absl::IsNotFound(snapshot.status())) {
+        RETURN_IF_ERROR(snapshot.status());
+        base = *std::move(snapshot);
+      }
+    }
+    ArchiveCheckpoint start{.name = request.archive, .kind = request.kind};
+    ASSIGN_OR_RETURN(start.chunker, ChooseChunker(request.archive, request.kind,
+                                                  request.chunker, base));
+    return start;
+  }
+  if (found->complete()) {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(
+                          "archive ", request.archive, " of session ",
+                          session.ref.session.ToString(), " is complete with ",
+                          found->durable_bytes, " bytes")),
+                      reason::kArchiveExists);
+  }
+  if (found->kind != request.kind ||
+      (request.chunker.has_value() && *request.chunker != found->chunker)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "archive ", request.archive, " was begun as ",
+        ArchiveKindName(found->kind), " cut by ", found->chunker.name,
+        "; resume it with the same kind and chunker"));
+  }
+  return *found;
+}
+
+absl::StatusOr<std::unique_ptr<BackupStream>> BackupFrontend::OpenStream(
+    const Call& call, const OpenStreamRequest& request,
+    ArchiveWriter::Listener* listener) {
+  ASSIGN_OR_RETURN(Session session, FindOwn(call, request.session));
+  RETURN_IF_ERROR(CheckOpen(session));
+  RETURN_IF_ERROR(ValidateArchiveId(request.archive));
+  ASSIGN_OR_RETURN(std::unique_ptr<SessionRegistry::Claim> claim,
+                   registry_.ClaimArchive(call, session, request.archive));
+  // Read again: a stream that had the archive until now may have moved it.
+  ASSIGN_OR_RETURN(session, FindOwn(call, request.session));
+  RETURN_IF_ERROR(CheckOpen(session));
+  ASSIGN_OR_RETURN(ArchiveCheckpoint start, StartOf(call, session, request));
+  if (request.resume_offset != start.durable_bytes) {
+    return WithReason(absl::OutOfRangeError(absl::StrCat(
+                          "resume_offset of archive ", request.archive, " is ",
+                          request.resume_offset, ", it is durable up to ",
+                          start.durable_bytes)),
+                      reason::kOffsetMismatch,
+                      {{"expected", absl::StrCat(start.durable_bytes)}});
+  }
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<StreamBudget::Account> account,
+      memory_.Open(call, FrameStore::GuaranteeFor(start.chunker.max_bytes),
+                   options_.admission_timeout));
+
+  auto sink = std::make_unique<RecordSink>(
+      options_.records, dependencies_.peers, dependencies_.clock, session.ref,
+      dependencies_.metrics);
+  std::unique_ptr<BackupStream> stream(new BackupStream(
+      std::move(claim), std::move(sink), dependencies_.metrics));
+  stream->start_offset_ = start.durable_bytes;
+  stream->chunker_ = start.chunker;
+  ASSIGN_OR_RETURN(
+      stream->writer_,
+      ArchiveWriter::Open(
+          options_.writer,
+          {.executor = dependencies_.executor, .sink = stream->sink_.get()},
+          call, std::move(start), std::move(account), listener));
+  stream->claim_->Attach([writer = stream->writer_.get()](
+                             const absl::Status& why) { writer->Fail(why); });
+  return stream;
+}
+
+absl::StatusOr<Snapshot> BackupFrontend::FinishSession(
+    const Call& call, const SessionName& name, const PublishRequest& request) {
+  StageTimer timer(dependencies_.clock, dependencies_.metrics->finish_seconds);
+  ASSIGN_OR_RETURN(const Session session, FindOwn(call, name));
+  ASSIGN_OR_RETURN(Snapshot snapshot, Publish(call, session, request));
+  registry_.End(
+      call, session,
+      WithReason(absl::FailedPreconditionError(absl::StrCat(
+                     "session ", name.session.ToString(), " is published")),
+                 reason::kSessionEnded));
+  return snapshot;
+}
+
+absl::StatusOr<Snapshot> BackupFrontend::Publish(
+    const Call& call, const Session& session, const PublishRequest& request) {
+  const Peers& peers = dependencies_.peers;
+  ASSIGN_OR_RETURN(
+      PreparedPublish prepared,
+      peers.sessions->PreparePublish(ForPeer(call, *dependencies_.clock),
+                                     session.ref, request));
+  if (prepared.published.has_value()) return *std::move(prepared.published);
+  const Digest manifest = prepared.manifest.key.digest;
+  // Every chunk and page is durable: an archive counts as complete only by a
+  // checkpoint that was saved after chunk_storage had synced them.
+  std::vector<Record> records;
+  records.push_back(std::move(prepared.manifest));
+  RETURN_IF_ERROR(peers.chunks
+                      ->Append(ForPeer(call, *dependencies_.clock),
+                               session.ref.datastore, std::move(records))
+                      .status());
+  absl::StatusOr<Snapshot> snapshot = peers.sessions->CommitPublish(
+      ForPeer(call, *dependencies_.clock), session.ref, prepared.sequence);
+  if (snapshot.ok()) {
+    dependencies_.metrics->sessions_published.Increment();
+    LOG(INFO) << "snapshot published snapshot=" << snapshot->name.ToString()
+              << " size_bytes=" << snapshot->size_bytes()
+              << " stored_bytes=" << snapshot->stored_bytes;
+    return snapshot;
+  }
+  if (IsDefinitive(snapshot.status())) {
+    dependencies_.metrics->publishes_refused.Increment();
+    CancelManifest(call, session, manifest);
+  }
+  return snapshot;
+}
+
+void BackupFrontend::CancelManifest(const Call& call, const Session& session,
+                                    const Digest& manifest) {
+  const absl::Status cancelled = dependencies_.changes->Apply(
+      call, session.snapshot.group.parent.datastore,
+      RefusedPublishChange{.name = session.snapshot,
+                           .session = session.ref.session,
+                           .manifest = manifest});
+  if (!cancelled.ok()) {
+    LOG(WARNING) << "manifest of a refused publish not cancelled snapshot="
+                 << session.snapshot.ToString() << " error=" << cancelled;
+  }
+}
+
+absl::Status BackupFrontend::AbortSession(const Call& call,
+                                          const SessionName& name) {
+  ASSIGN_OR_RETURN(const Session session, FindOwn(call, name));
+  const absl::Status aborted = dependencies_.peers.sessions->AbortSession(
+      ForPeer(call, *dependencies_.clock), session.ref);
+  // A fenced session can never publish: it has ended, whoever asks.
+  if (!aborted.ok() && !HasReason(aborted, reason::kSessionFenced)) {
+    return aborted;
+  }
+  if (session.state == SessionState::kOpen) {
+    dependencies_.metrics->sessions_aborted.Increment();
+  }
+  registry_.End(
+      call, session,
+      WithReason(absl::FailedPreconditionError(absl::StrCat(
+                     "session ", name.session.ToString(), " is aborted")),
+                 reason::kSessionEnded));
+  return absl::OkStatus();
+}
+
+}  // namespace cairn::ingest

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/concurrency/executor.h"
+#include "common/model/call.h"
+#include "common/model/catalog.h"
+#include "common/model/session.h"
+#include "common/time/clock.h"
+#include "services/ingest/domain/capabilities.h"
+#include "services/ingest/engine/archive_writer.h"
+#include "services/ingest/engine/catalog_changes.h"
+#include "services/ingest/engine/peers.h"
+#include "services/ingest/engine/record_sink.h"
+#include "services/ingest/engine/session_registry.h"
+#include "services/ingest/engine/stream_budget.h"
+#include "services/ingest/metrics.h"
+
+namespace cairn::ingest {
+
+struct OpenSessionRequest {
+  Uuid request_id;  // becomes the session's id
+  GroupName group;
+  std::optional<int64_t> backup_time;  // Unix seconds
+  std::string notes;
+  std::string client_label;
+};
+
+struct OpenStreamRequest {
+  SessionName session;
+  std::string archive;
+  ArchiveKind kind = ArchiveKind::kStream;
+  std::optional<ChunkerSpec> chunker;
+  uint64_t resume_offset = 0;
+};
+
+// One archive of a session while it is written: its claim, its memory, its
+// writer. Frames come from one thread. Destroying it ends the stream.
+class BackupStream {
+ public:
+  ~BackupStream();
+  BackupStream(const BackupStream&) = delete;
+  BackupStream& operator=(const BackupStream&) = delete;
+
+  uint64_t start_offset() const { return start_offset_; }
+  const ChunkerSpec& chunker() const { return chunker_; }
+  ArchiveWriter& writer() { return *writer_; }
+
+ private:
+  friend class BackupFrontend;
+  BackupStream(std::unique_ptr<SessionRegistry::Claim> claim,
+               std::unique_ptr<RecordSink> sink, IngestMetrics* metrics);
+
+  const std::unique_ptr<SessionRegistry::Claim> claim_;
+  const std::unique_ptr<RecordSink> sink_;
+  IngestMetrics* const metrics_;
+  uint64_t start_offset_ = 0;
+  ChunkerSpec chunker_;
+  std::unique_ptr<ArchiveWriter> writer_;
+};
+
+// Data in: sessions and their streams. Holds nothing durable; what a session
+// needs to go on elsewhere is in index. A client sees and writes its own
+// sessions only. Thread-safe.
+class BackupFrontend {
+ public:
+  struct Options {
+    ArchiveWriter::Options writer;
+    RecordSink::Options records;
+    StreamBudget::Options memory;
+    SessionRegistry::Options sessions;
+    // How long a stream waits for the memory it must be guaranteed.
+    absl::Duration admission_timeout = absl::Seconds(30);
+  };
+  // All outlive the frontend.
+  struct Dependencies {
+    Peers peers;
+    CatalogChanges* changes = nullptr;
+    const Clock* clock = nullptr;
+    Executor* executor = nullptr;
+    IngestMetrics* metrics = nullptr;
+  };
+
+  BackupFrontend(const Options& options, const Dependencies& dependencies);
+
+  Capabilities GetCapabilities() const;
+
+  // Opens the session of `request_id`, or returns the one that it opened.
+  // Errors as BackupService.OpenSession.
+  absl::StatusOr<Session> OpenSession(const Call& call,
+                                      const OpenSessionRequest& request);
+  // NotFound (SESSION_NOT_FOUND). PermissionDenied (NOT_OWNER).
+  absl::StatusOr<Session> GetSession(const Call& call, const SessionName& name);
+  absl::StatusOr<ListPage<Session>> ListSessions(const Call& call,
+                                                 const std::string& datastore,
+                                                 bool open_only,
+                                                 const PageRequest& page);
+  // The ttl that runs from now.
+  absl::StatusOr<absl::Duration> RenewSession(const Call& call,
+                                              const SessionName& name);
+
+  // Begins or goes on with an archive. `call`, its token and the
+  // listener outlive the stream. Errors as BackupService.WriteStream.
+  absl::StatusOr<std::unique_ptr<BackupStream>> OpenStream(
+      const Call& call, const OpenStreamRequest& request,
+      ArchiveWriter::Listener* listener);
+
+  // Publishes. Idempotent, and safe to repeat after any failure.
+  absl::StatusOr<Snapshot> FinishSession(const Call& call,
+                                         const SessionName& name,
+                                         const PublishRequest& request);
+  // Idempotent.
+  absl::Status AbortSession(const Call& call, const SessionName& name);
+
+ private:
+  absl::StatusOr<Session> FindOwn(const Call& call, const SessionName& name);
+  absl::StatusOr<Session> CreateSession(const Call& call,
+                                        const OpenSessionRequest& request);
+  absl::StatusOr<std::optional<SnapshotName>> FindBase(const Call& call,
+                                                       const GroupName& group);
+  absl::StatusOr<ArchiveCheckpoint> StartOf(const Call& call,
+                                            const Session& session,
+                                            const OpenStreamRequest& request);
+  absl::StatusOr<Snapshot> Publish(const Call& call, const Session& session,
+                                   const PublishRequest& request);
+  void CancelManifest(const Call& call, const Session& session,
+                      const Digest& manifest);
+
+  const Options options_;
+  const Dependencies dependencies_;
+  StreamBudget memory_;
+  SessionRegistry registry_;
+};
+
+}  // namespace cairn::ingest

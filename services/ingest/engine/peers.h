@@ -1,0 +1,29 @@
+#pragma once
+
+#include "absl/time/time.h"
+#include "common/model/call.h"
+#include "common/time/clock.h"
+#include "services/chunk_storage/client/chunk_client.h"
+#include "services/index/client/catalog_client.h"
+#include "services/index/client/session_client.h"
+#include "services/maintenance/client/lease_client.h"
+
+namespace cairn::ingest {
+
+// The services that ingest asks. All outlive who holds this.
+struct Peers {
+  CatalogClient* catalog = nullptr;
+  SessionClient* sessions = nullptr;
+  ChunkClient* chunks = nullptr;
+  LeaseClient* leases = nullptr;
+};
+
+// Longest time of one question to a peer; a batch of 64 MiB at the speed of
+// a slow disk fits.
+inline constexpr absl::Duration kPeerTimeout = absl::Seconds(60);
+
+// `call` for one question to a peer: a stream may last for days, no answer
+// may.
+Call ForPeer(const Call& call, const Clock& clock);
+
+}  // namespace cairn::ingest

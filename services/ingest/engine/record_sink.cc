@@ -1,0 +1,217 @@
+#include "services/ingest/engine/record_sink.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "common/chunking/zero_run.h"
+#include "common/compression/zstd.h"
+#include "common/digest/sha256.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+#include "services/ingest/engine/stage_timer.h"
+
+namespace cairn::ingest {
+namespace {
+
+// Bounds of SessionClient::PutPages, with room for what is around the pages.
+constexpr size_t kMaxPagesPerCall = 64;
+constexpr size_t kMaxPageBytesPerCall = size_t{3} << 20;
+
+bool IsZero(const CutChunk& chunk) {
+  for (const BytePiece& piece : chunk.pieces) {
+    if (!IsAllZero(piece.bytes)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string_view> Views(const CutChunk& chunk) {
+  std::vector<std::string_view> views;
+  views.reserve(chunk.pieces.size());
+  for (const BytePiece& piece : chunk.pieces) views.push_back(piece.bytes);
+  return views;
+}
+
+absl::Status IncarnationChanged(absl::string_view what) {
+  return WithReason(absl::UnavailableError(absl::StrCat(
+                        "chunk_storage has restarted", what,
+                        "; resume the archive at its durable offset")),
+                    reason::kIncarnationChanged);
+}
+
+Record EncodeRecord(const RecordKey& key, const CutChunk& chunk, int level) {
+  Record record{.key = key, .plain_length = chunk.length};
+  std::string joined;
+  std::string_view plain = chunk.pieces.front().bytes;
+  if (chunk.pieces.size() > 1) {
+    joined.reserve(chunk.length);
+    for (const BytePiece& piece : chunk.pieces) joined.append(piece.bytes);
+    plain = joined;
+  }
+  EncodedPayload encoded = EncodeChunk(plain, level);
+  record.encoding = encoded.encoding;
+  record.payload = std::move(encoded.payload);
+  // The payload of a raw record is what the key is the digest of.
+  record.payload_digest =
+      record.encoding == Encoding::kRaw ? key.digest : Sha256(record.payload);
+  return record;
+}
+
+}  // namespace
+
+struct RecordSink::HashedRun {
+  std::vector<ChunkEntry> entries;  // one per chunk
+  std::vector<RecordKey> keys;      // distinct, in order of first use
+  std::vector<size_t> first;        // per key: the chunk that has its bytes
+};
+
+absl::Status RecordSink::NoteIncarnation(uint64_t incarnation) {
+  uint64_t expected = 0;
+  if (incarnation_.compare_exchange_strong(expected, incarnation) ||
+      expected == incarnation) {
+    return absl::OkStatus();
+  }
+  return IncarnationChanged(
+      absl::StrCat(" (incarnation ", incarnation, " after ", expected, ")"));
+}
+
+RecordSink::HashedRun RecordSink::Hash(
+    const std::vector<CutChunk>& chunks) const {
+  HashedRun run;
+  run.entries.reserve(chunks.size());
+  absl::flat_hash_map<Digest, size_t> seen;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    ChunkEntry& entry =
+        run.entries.emplace_back(ChunkEntry{.length = chunks[i].length});
+    if (IsZero(chunks[i])) {
+      entry.is_hole = true;
+      continue;
+    }
+    entry.digest = Sha256(Views(chunks[i]));
+    if (!seen.emplace(entry.digest, i).second) continue;
+    run.keys.push_back({.kind = RecordKind::kChunk, .digest = entry.digest});
+    run.first.push_back(i);
+  }
+  return run;
+}
+
+absl::Status RecordSink::StoreMissing(const Call& call,
+                                      const std::vector<CutChunk>& chunks,
+                                      const HashedRun& hashed,
+                                      const std::vector<bool>& present,
+                                      WriteTotals& totals) {
+  std::vector<Record> records;
+  {
+    StageTimer timer(clock_, metrics_->encode_seconds);
+    for (size_t i = 0; i < hashed.keys.size(); ++i) {
+      if (present[i]) continue;
+      const CutChunk& chunk = chunks[hashed.first[i]];
+      records.push_back(
+          EncodeRecord(hashed.keys[i], chunk, options_.zstd_level));
+      ++totals.new_chunk_count;
+      totals.new_plain_bytes += chunk.length;
+    }
+  }
+  if (records.empty()) return absl::OkStatus();
+  StageTimer timer(clock_, metrics_->put_seconds);
+  ASSIGN_OR_RETURN(
+      const PutReply reply,
+      peers_.chunks->Put(ForPeer(call, *clock_), session_, std::move(records)));
+  totals.stored_bytes += reply.new_stored_bytes;
+  return NoteIncarnation(reply.incarnation);
+}
+
+absl::StatusOr<BuiltRun> RecordSink::StoreChunks(const Call& call,
+                                                 std::vector<CutChunk> chunks) {
+  HashedRun hashed;
+  {
+    StageTimer timer(clock_, metrics_->hash_seconds);
+    hashed = Hash(chunks);
+  }
+  BuiltRun run;
+  if (!hashed.keys.empty()) {
+    PinReply pinned;
+    {
+      StageTimer timer(clock_, metrics_->pin_seconds);
+      ASSIGN_OR_RETURN(pinned, peers_.chunks->Pin(ForPeer(call, *clock_),
+                                                  session_, hashed.keys));
+    }
+    RETURN_IF_ERROR(NoteIncarnation(pinned.incarnation));
+    if (pinned.present.size() != hashed.keys.size()) {
+      return absl::InternalError(absl::StrCat("chunk_storage answered ",
+                                              pinned.present.size(), " of ",
+                                              hashed.keys.size(), " pins"));
+    }
+    RETURN_IF_ERROR(
+        StoreMissing(call, chunks, hashed, pinned.present, run.totals));
+  }
+  for (const ChunkEntry& entry : hashed.entries) {
+    if (entry.is_hole) {
+      run.totals.hole_bytes += entry.length;
+    } else {
+      ++run.totals.chunk_count;
+      run.totals.plain_bytes += entry.length;
+    }
+  }
+  run.entries = std::move(hashed.entries);
+  metrics_->chunks_stored.Increment(run.totals.new_chunk_count);
+  metrics_->chunks_known.Increment(run.totals.chunk_count -
+                                   run.totals.new_chunk_count);
+  metrics_->bytes_stored.Increment(run.totals.new_plain_bytes);
+  metrics_->bytes_known.Increment(run.totals.plain_bytes -
+                                  run.totals.new_plain_bytes);
+  metrics_->bytes_hole.Increment(run.totals.hole_bytes);
+  metrics_->encoded_bytes.Increment(run.totals.stored_bytes);
+  return run;
+}
+
+absl::Status RecordSink::StorePages(const Call& call,
+                                    const std::vector<EncodedPage>& pages) {
+  if (pages.empty()) return absl::OkStatus();
+  StageTimer timer(clock_, metrics_->pages_seconds);
+  for (size_t begin = 0; begin < pages.size();) {
+    std::vector<EncodedPage> group;
+    std::vector<Record> records;
+    for (size_t bytes = 0;
+         begin < pages.size() && group.size() < kMaxPagesPerCall &&
+         bytes < kMaxPageBytesPerCall;
+         ++begin) {
+      const EncodedPage& page = pages[begin];
+      bytes += page.bytes.size();
+      group.push_back(page);
+      records.push_back({.key = {.kind = RecordKind::kPage, .digest = page.id},
+                         .encoding = Encoding::kRaw,
+                         .plain_length = page.bytes.size(),
+                         .payload_digest = page.id,
+                         .payload = page.bytes});
+    }
+    ASSIGN_OR_RETURN(const PutReply reply,
+                     peers_.chunks->Put(ForPeer(call, *clock_), session_,
+                                        std::move(records)));
+    RETURN_IF_ERROR(NoteIncarnation(reply.incarnation));
+    RETURN_IF_ERROR(
+        peers_.sessions->PutPages(ForPeer(call, *clock_), session_, group));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecordSink::SaveCheckpoint(const Call& call,
+                                        const ArchiveCheckpoint& checkpoint) {
+  StageTimer timer(clock_, metrics_->checkpoint_seconds);
+  const uint64_t incarnation = incarnation_.load();
+  // Holes alone store nothing, so there may be nothing to make durable.
+  if (incarnation != 0) {
+    const absl::Status synced =
+        peers_.chunks->Sync(ForPeer(call, *clock_), session_, incarnation);
+    if (HasReason(synced, reason::kIncarnationChanged)) {
+      return IncarnationChanged("");
+    }
+    RETURN_IF_ERROR(synced);
+  }
+  return peers_.sessions->SaveCheckpoint(ForPeer(call, *clock_), session_,
+                                         checkpoint);
+}
+
+}  // namespace cairn::ingest

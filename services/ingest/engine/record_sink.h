@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/model/call.h"
+#include "common/model/session.h"
+#include "common/page/page_tree_builder.h"
+#include "common/time/clock.h"
+#include "services/ingest/domain/archive_builder.h"
+#include "services/ingest/domain/chunk_cutter.h"
+#include "services/ingest/engine/peers.h"
+#include "services/ingest/metrics.h"
+
+namespace cairn::ingest {
+
+// Where the records of one write stream go: chunks and pages to
+// chunk_storage, pages and checkpoints to index. All of one stream must go
+// to one incarnation of chunk_storage: a restart may have lost what was not
+// known durable, so that the stream must end and be resumed at its last
+// checkpoint. Then, from every call: Unavailable (INCARNATION_CHANGED).
+// Thread-safe.
+class RecordSink {
+ public:
+  struct Options {
+    int zstd_level = 3;
+  };
+
+  // All outlive the sink.
+  RecordSink(const Options& options, const Peers& peers, const Clock* clock,
+             const SessionRef& session, IngestMetrics* metrics)
+      : options_(options),
+        peers_(peers),
+        clock_(clock),
+        session_(session),
+        metrics_(metrics) {}
+
+  // Hashes consecutive chunks, pins them, and stores those that the store
+  // lacks. A chunk that is all zero becomes a hole. At most 4096 chunks and
+  // 64 MiB.
+  absl::StatusOr<BuiltRun> StoreChunks(const Call& call,
+                                       std::vector<CutChunk> chunks);
+
+  // Stores and pins pages, children before parents.
+  absl::Status StorePages(const Call& call,
+                          const std::vector<EncodedPage>& pages);
+
+  // Makes all that was stored so far durable, then the checkpoint.
+  absl::Status SaveCheckpoint(const Call& call,
+                              const ArchiveCheckpoint& checkpoint);
+
+ private:
+  struct HashedRun;
+  absl::Status NoteIncarnation(uint64_t incarnation);
+  HashedRun Hash(const std::vector<CutChunk>& chunks) const;
+  absl::Status StoreMissing(const Call& call,
+                            const std::vector<CutChunk>& chunks,
+                            const HashedRun& hashed,
+                            const std::vector<bool>& present,
+                            WriteTotals& totals);
+
+  const Options options_;
+  const Peers peers_;
+  const Clock* const clock_;
+  const SessionRef session_;
+  IngestMetrics* const metrics_;
+  std::atomic<uint64_t> incarnation_ = 0;  // 0: not told yet
+};
+
+}  // namespace cairn::ingest

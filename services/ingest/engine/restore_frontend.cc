@@ -1,0 +1,92 @@
+#include "services/ingest/engine/restore_frontend.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status_macros.h"
+#include "services/ingest/domain/owner_rule.h"
+
+namespace cairn::ingest {
+namespace {
+
+constexpr size_t kMaxHolderBytes = 256;
+
+absl::StatusOr<Archive> FindArchive(const Snapshot& snapshot,
+                                    const ArchiveName& name) {
+  for (const Archive& archive : snapshot.archives) {
+    if (archive.name == name.archive) return archive;
+  }
+  return absl::NotFoundError(absl::StrCat("snapshot ", name.snapshot.ToString(),
+                                          " has no archive ", name.archive));
+}
+
+}  // namespace
+
+RestoreFrontend::RestoreFrontend(
+    const Options& options, const ArchiveReader::Dependencies& dependencies,
+    absl::BitGenRef random)
+    : options_(options),
+      dependencies_(dependencies),
+      memory_(options.memory, dependencies.executor),
+      random_(random) {}
+
+absl::StatusOr<std::unique_ptr<SnapshotLease>> RestoreFrontend::TakeLease(
+    const Call& call, const Datastore& datastore, const SnapshotName& name) {
+  LeaseRequest request{
+      .datastore = datastore.name,
+      .ref = datastore.ref,
+      .claims = {{name.ToString(), LeaseMode::kShared}},
+      .holder = absl::StrCat(options_.holder, " for ", call.caller.principal)
+                    .substr(0, kMaxHolderBytes),
+      .purpose = LeasePurpose::kRestore,
+      .ttl = options_.lease_ttl};
+  {
+    absl::MutexLock lock(&mutex_);
+    request.id = Uuid::Random(random_);
+  }
+  return SnapshotLease::Acquire({.leases = dependencies_.peers.leases,
+                                 .clock = dependencies_.clock,
+                                 .executor = dependencies_.executor},
+                                call, std::move(request));
+}
+
+absl::StatusOr<OpenedArchive> RestoreFrontend::Open(const Call& call,
+                                                    const ArchiveName& name,
+                                                    uint64_t offset,
+                                                    uint64_t length) {
+  CatalogClient* const catalog = dependencies_.peers.catalog;
+  const Clock& clock = *dependencies_.clock;
+  ASSIGN_OR_RETURN(const Datastore datastore,
+                   catalog->GetDatastore(ForPeer(call, clock),
+                                         name.snapshot.group.parent.datastore));
+  ASSIGN_OR_RETURN(const Snapshot snapshot,
+                   catalog->GetSnapshot(ForPeer(call, clock), name.snapshot));
+  RETURN_IF_ERROR(
+      CheckOwner(call.caller, name.snapshot.group.ToString(), snapshot.owner));
+  ASSIGN_OR_RETURN(const Archive archive, FindArchive(snapshot, name));
+  const uint64_t size = archive.root.size_bytes;
+  if (offset > size) {
+    return absl::OutOfRangeError(absl::StrCat("offset is ", offset,
+                                              ", archive ", name.ToString(),
+                                              " has ", size, " bytes"));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<SnapshotLease> lease,
+                   TakeLease(call, datastore, name.snapshot));
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<StreamBudget::Account> account,
+      memory_.Open(call, ArchiveReader::GuaranteeFor(archive.chunker.max_bytes),
+                   options_.admission_timeout));
+  OpenedArchive opened{.archive_size_bytes = size, .offset = offset};
+  opened.length = length == 0 ? size - offset : std::min(length, size - offset);
+  opened.reader = std::make_unique<ArchiveReader>(
+      options_.reader, dependencies_, call,
+      ArchiveReader::Range{.archive = name,
+                           .datastore = datastore.ref,
+                           .offset = offset,
+                           .end = offset + opened.length},
+      std::move(lease), std::move(account));
+  return opened;
+}
+
+}  // namespace cairn::ingest

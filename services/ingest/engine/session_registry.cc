@@ -1,0 +1,262 @@
+#include "services/ingest/engine/session_registry.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/log/log.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::ingest {
+namespace {
+
+constexpr size_t kMaxHolderBytes = 256;
+
+SessionName NameOf(const Session& session) {
+  return {session.snapshot.group.parent.datastore, session.ref.session};
+}
+
+}  // namespace
+
+LeaseRequest SessionLease(const Session& session, const std::string& holder,
+                          absl::Duration ttl) {
+  LeaseRequest request{
+      .id = session.ref.session,
+      .datastore = session.snapshot.group.parent.datastore,
+      .ref = session.ref.datastore,
+      .claims = {{session.snapshot.group.ToString(), LeaseMode::kExclusive}},
+      .holder = absl::StrCat(holder, " for ", session.owner)
+                    .substr(0, kMaxHolderBytes),
+      .purpose = LeasePurpose::kBackup,
+      .ttl = ttl};
+  if (session.base.has_value()) {
+    request.claims.push_back({session.base->ToString(), LeaseMode::kShared});
+  }
+  if (session.ref.epoch != 0) request.session_epoch = session.ref.epoch;
+  return request;
+}
+
+SessionRegistry::SessionRegistry(const Options& options,
+                                 const Dependencies& dependencies)
+    : options_(options), dependencies_(dependencies) {}
+
+SessionRegistry::~SessionRegistry() {
+  std::vector<Executor::TimerId> timers;
+  {
+    absl::MutexLock lock(&mutex_);
+    closing_ = true;
+    for (const auto& [name, entry] : sessions_) timers.push_back(entry.timer);
+  }
+  for (const Executor::TimerId timer : timers) {
+    dependencies_.executor->Cancel(timer);
+  }
+  // A timer that had begun before and replaced itself.
+  absl::MutexLock lock(&mutex_);
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return keeping_alive_ == 0;
+  };
+  dependencies_.executor->Await(&mutex_, absl::Condition(&idle),
+                                absl::InfiniteDuration());
+}
+
+size_t SessionRegistry::session_count() const {
+  absl::MutexLock lock(&mutex_);
+  return sessions_.size();
+}
+
+absl::Status SessionRegistry::Touch(const Session& session) {
+  absl::MutexLock lock(&mutex_);
+  return TouchLocked(session);
+}
+
+absl::Status SessionRegistry::TouchLocked(const Session& session) {
+  const SessionName name = NameOf(session);
+  auto found = sessions_.find(name);
+  if (found == sessions_.end()) {
+    if (sessions_.size() >= options_.max_sessions) {
+      return WithReason(
+          absl::ResourceExhaustedError(absl::StrCat(
+              "ingest keeps ", sessions_.size(), " sessions, allowed are ",
+              options_.max_sessions, "; try again later")),
+          reason::kLimitExceeded);
+    }
+    found = sessions_.emplace(name, Entry{.session = session}).first;
+    // Checkpoints may be large, and nothing here needs them.
+    found->second.session.archives.clear();
+    found->second.generation = ++last_generation_;
+    ScheduleKeepAlive(name, found->second);
+  }
+  found->second.last_used = dependencies_.clock->Monotonic();
+  return absl::OkStatus();
+}
+
+void SessionRegistry::ScheduleKeepAlive(const SessionName& name, Entry& entry) {
+  if (closing_) return;
+  entry.timer = dependencies_.executor->ScheduleAfter(
+      options_.lease_ttl / 3, [this, name, generation = entry.generation] {
+        KeepAlive(name, generation);
+      });
+}
+
+absl::StatusOr<Lease> SessionRegistry::RenewOrAcquire(const Call& call,
+                                                      const Session& session) {
+  LeaseClient* const leases = dependencies_.peers.leases;
+  const std::string& datastore = session.snapshot.group.parent.datastore;
+  absl::StatusOr<Lease> lease = leases->Renew(
+      ForPeer(call, *dependencies_.clock), datastore, session.ref.session);
+  dependencies_.metrics->lease_renewals.Increment();
+  if (lease.ok() || HasReason(lease.status(), reason::kSessionFenced) ||
+      (!HasReason(lease.status(), reason::kLeaseExpired) &&
+       !absl::IsNotFound(lease.status()))) {
+    return lease;
+  }
+  dependencies_.metrics->leases_lost.Increment();
+  LOG(WARNING) << "session lost its lease session="
+               << session.ref.session.ToString();
+  return leases->Acquire(
+      ForPeer(call, *dependencies_.clock),
+      SessionLease(session, options_.holder, options_.lease_ttl));
+}
+
+bool SessionRegistry::HasStreams(const SessionName& name) const {
+  const auto found = archives_.lower_bound({name, ""});
+  return found != archives_.end() && found->first.first == name;
+}
+
+SessionRegistry::Entry* SessionRegistry::Find(const SessionName& name,
+                                              uint64_t generation) {
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end() || found->second.generation != generation) {
+    return nullptr;
+  }
+  return &found->second;
+}
+
+void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
+  Session session;
+  {
+    absl::MutexLock lock(&mutex_);
+    const Entry* const entry = Find(name, generation);
+    if (closing_ || entry == nullptr) return;
+    if (!HasStreams(name) &&
+        dependencies_.clock->Monotonic() - entry->last_used >
+            options_.idle_timeout) {
+      // Its lease now runs out by itself unless the client comes back.
+      sessions_.erase(name);
+      return;
+    }
+    session = entry->session;
+    ++keeping_alive_;
+  }
+  const Call call{.caller = {.kind = CallerKind::kLocal,
+                             .role = CallerRole::kService,
+                             .principal = "ingest"}};
+  const absl::Status status = RenewOrAcquire(call, session).status();
+  const bool fenced = HasReason(status, reason::kSessionFenced);
+  if (!status.ok()) {
+    LOG(WARNING) << "lease not renewed session="
+                 << session.ref.session.ToString() << " error=" << status;
+  }
+  if (fenced) FailStreams(name, status);
+  absl::MutexLock lock(&mutex_);
+  --keeping_alive_;
+  Entry* const entry = Find(name, generation);
+  if (entry == nullptr) return;
+  if (fenced) {
+    sessions_.erase(name);
+  } else {
+    ScheduleKeepAlive(name, *entry);
+  }
+}
+
+absl::StatusOr<absl::Duration> SessionRegistry::Renew(const Call& call,
+                                                      const Session& session) {
+  RETURN_IF_ERROR(Touch(session));
+  absl::StatusOr<Lease> lease = RenewOrAcquire(call, session);
+  if (HasReason(lease.status(), reason::kSessionFenced)) {
+    FailStreams(NameOf(session), lease.status());
+  }
+  RETURN_IF_ERROR(lease.status());
+  return lease->ttl;
+}
+
+absl::StatusOr<std::unique_ptr<SessionRegistry::Claim>>
+SessionRegistry::ClaimArchive(const Call& call, const Session& session,
+                              const std::string& archive) {
+  const Claim::Key key(NameOf(session), archive);
+  absl::MutexLock lock(&mutex_);
+  const auto found = archives_.find(key);
+  if (found != archives_.end()) {
+    const CancellationToken* const other = found->second.connection;
+    // A stream without a connection is gone as soon as its handler ends.
+    const auto is_free = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return !archives_.contains(key);
+    };
+    if (other == nullptr || !other->cancelled() ||
+        !dependencies_.executor->Await(&mutex_, absl::Condition(&is_free),
+                                       options_.takeover_timeout)) {
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrCat(
+              "archive ", archive, " of session ",
+              session.ref.session.ToString(),
+              " is being written by another stream; end that one first")),
+          reason::kArchiveOpen);
+    }
+  }
+  RETURN_IF_ERROR(TouchLocked(session));
+  archives_[key].connection = call.cancellation;
+  return std::unique_ptr<Claim>(new Claim(this, key));
+}
+
+void SessionRegistry::Claim::Attach(Fail fail) {
+  absl::MutexLock lock(&registry_->mutex_);
+  registry_->archives_[key_].fail = std::move(fail);
+}
+
+void SessionRegistry::Claim::Detach() {
+  absl::MutexLock lock(&registry_->mutex_);
+  registry_->archives_[key_].fail = nullptr;
+}
+
+SessionRegistry::Claim::~Claim() {
+  absl::MutexLock lock(&registry_->mutex_);
+  registry_->archives_.erase(key_);
+  const auto found = registry_->sessions_.find(key_.first);
+  if (found == registry_->sessions_.end()) return;
+  found->second.last_used = registry_->dependencies_.clock->Monotonic();
+}
+
+void SessionRegistry::FailStreams(const SessionName& name,
+                                  const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  for (auto it = archives_.lower_bound({name, ""});
+       it != archives_.end() && it->first.first == name; ++it) {
+    if (it->second.fail != nullptr) it->second.fail(why);
+  }
+}
+
+void SessionRegistry::End(const Call& call, const Session& session,
+                          const absl::Status& why) {
+  const SessionName name = NameOf(session);
+  FailStreams(name, why);
+  Executor::TimerId timer = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = sessions_.find(name);
+    if (found != sessions_.end()) {
+      timer = found->second.timer;
+      sessions_.erase(found);
+    }
+  }
+  // Waits for a renewal on its way, which would follow the release.
+  if (timer != 0) dependencies_.executor->Cancel(timer);
+  const absl::Status released = dependencies_.peers.leases->Release(
+      ForPeer(call, *dependencies_.clock), name.datastore, session.ref.session);
+  if (!released.ok()) {
+    LOG(WARNING) << "lease not released, it will expire session="
+                 << session.ref.session.ToString() << " error=" << released;
+  }
+}
+
+}  // namespace cairn::ingest

@@ -1,0 +1,71 @@
+#include "services/ingest/metrics.h"
+
+#include <string>
+
+namespace cairn::ingest {
+namespace {
+
+Counter& Sessions(MetricRegistry& registry, const std::string& event) {
+  return registry.AddCounter("cairn_ingest_sessions_total",
+                             "Backup sessions by event.", {{"event", event}});
+}
+
+Counter& Chunks(MetricRegistry& registry, const std::string& outcome) {
+  return registry.AddCounter("cairn_ingest_chunks_total",
+                             "Chunks of write streams by outcome.",
+                             {{"outcome", outcome}});
+}
+
+Counter& Bytes(MetricRegistry& registry, const std::string& outcome) {
+  return registry.AddCounter("cairn_ingest_plain_bytes_total",
+                             "Plain bytes of write streams by outcome.",
+                             {{"outcome", outcome}});
+}
+
+Histogram& Stage(MetricRegistry& registry, const std::string& stage) {
+  return registry.AddHistogram("cairn_ingest_stage_seconds",
+                               "Time of one run of a pipeline stage.",
+                               {{"stage", stage}}, LatencyBuckets());
+}
+
+Gauge& Streams(MetricRegistry& registry, const std::string& direction) {
+  return registry.AddGauge("cairn_ingest_streams", "Open bulk data streams.",
+                           {{"direction", direction}});
+}
+
+}  // namespace
+
+IngestMetrics::IngestMetrics(MetricRegistry* registry)
+    : sessions_opened(Sessions(*registry, "opened")),
+      sessions_published(Sessions(*registry, "published")),
+      sessions_aborted(Sessions(*registry, "aborted")),
+      publishes_refused(Sessions(*registry, "refused")),
+      chunks_stored(Chunks(*registry, "stored")),
+      chunks_known(Chunks(*registry, "known")),
+      bytes_stored(Bytes(*registry, "stored")),
+      bytes_known(Bytes(*registry, "known")),
+      bytes_hole(Bytes(*registry, "hole")),
+      encoded_bytes(registry->AddCounter("cairn_ingest_encoded_bytes_total",
+                                         "Encoded bytes of stored chunks.")),
+      read_bytes(registry->AddCounter("cairn_ingest_read_bytes_total",
+                                      "Plain bytes given out, no holes.")),
+      read_chunks(registry->AddCounter("cairn_ingest_read_chunks_total",
+                                       "Chunks decoded and proved.")),
+      read_damage(registry->AddCounter("cairn_ingest_read_damage_total",
+                                       "Reads ended by damage.")),
+      write_streams(Streams(*registry, "write")),
+      read_streams(Streams(*registry, "read")),
+      hash_seconds(Stage(*registry, "hash")),
+      pin_seconds(Stage(*registry, "pin")),
+      encode_seconds(Stage(*registry, "encode")),
+      put_seconds(Stage(*registry, "put")),
+      pages_seconds(Stage(*registry, "pages")),
+      checkpoint_seconds(Stage(*registry, "checkpoint")),
+      decode_seconds(Stage(*registry, "decode")),
+      finish_seconds(Stage(*registry, "finish")),
+      lease_renewals(registry->AddCounter("cairn_ingest_lease_renewals_total",
+                                          "Leases renewed for sessions.")),
+      leases_lost(registry->AddCounter("cairn_ingest_leases_lost_total",
+                                       "Session leases that expired.")) {}
+
+}  // namespace cairn::ingest

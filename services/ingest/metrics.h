@@ -1,0 +1,48 @@
+#pragma once
+
+#include "common/metrics/metric_registry.h"
+
+namespace cairn::ingest {
+
+// Every metric of ingest besides those of its gRPC server.
+struct IngestMetrics {
+  // `registry` outlives the metrics.
+  explicit IngestMetrics(MetricRegistry* registry);
+
+  // Sessions, by how they ended here.
+  Counter& sessions_opened;
+  Counter& sessions_published;
+  Counter& sessions_aborted;
+  Counter& publishes_refused;
+
+  // Chunks and their plain bytes, by what became of them.
+  Counter& chunks_stored;
+  Counter& chunks_known;
+  Counter& bytes_stored;
+  Counter& bytes_known;
+  Counter& bytes_hole;
+  Counter& encoded_bytes;  // of stored chunks
+
+  // Bytes and chunks that restores gave out.
+  Counter& read_bytes;
+  Counter& read_chunks;
+  Counter& read_damage;
+
+  Gauge& write_streams;
+  Gauge& read_streams;
+
+  // Time that each stage of the pipeline took, a batch or checkpoint each.
+  Histogram& hash_seconds;
+  Histogram& pin_seconds;
+  Histogram& encode_seconds;
+  Histogram& put_seconds;
+  Histogram& pages_seconds;
+  Histogram& checkpoint_seconds;
+  Histogram& decode_seconds;
+  Histogram& finish_seconds;
+
+  Counter& lease_renewals;
+  Counter& leases_lost;
+};
+
+}  // namespace cairn::ingest

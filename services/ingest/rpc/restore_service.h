@@ -1,0 +1,25 @@
+#pragma once
+
+#include "cairn/ingest/v1/restore_service.grpc.pb.h"
+#include "common/rpc/dispatcher.h"
+#include "services/ingest/engine/restore_frontend.h"
+
+namespace cairn::ingest {
+
+// RestoreService over gRPC.
+class RestoreServiceImpl final : public v1::RestoreService::CallbackService {
+ public:
+  // Both outlive the service.
+  RestoreServiceImpl(RestoreFrontend* frontend, Dispatcher* dispatcher)
+      : frontend_(frontend), dispatcher_(dispatcher) {}
+
+  grpc::ServerWriteReactor<v1::ReadArchiveResponse>* ReadArchive(
+      grpc::CallbackServerContext* context,
+      const v1::ReadArchiveRequest* request) override;
+
+ private:
+  RestoreFrontend* const frontend_;
+  Dispatcher* const dispatcher_;
+};
+
+}  // namespace cairn::ingest
