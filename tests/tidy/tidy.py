@@ -24,7 +24,7 @@ LAYERS = ("domain", "storage", "engine", "rpc", "client")
 # Parts of common/ that rules without I/O, clock or threads may use.
 PURE_COMMON = (
     "chunking", "compression", "digest", "model", "page", "random", "status",
-    "testing",
+    "testing", "text",
 )
 # What the program beside the services may use.
 CLIENT_COMMON_BANNED = ("kv", "rocks", "server")
@@ -54,7 +54,7 @@ LIBRARIES = (
 # Calls that one wrapper owns.
 CALLS = (
     (r"\babsl::Now\(|\bsystem_clock::now\(|\bsteady_clock::now\(",
-     r"^common/(time|log|testing)/"),
+     r"^common/(time|log|testing)/|^common/rpc/.*_test"),
     (r"\babsl::SleepFor\(|\bsleep_for\(|\busleep\(|\bnanosleep\(", r"^$"),
     (r"\bstd::thread\b|\bpthread_create\(",
      r"^common/(concurrency|rpc|server|testing)/"),
