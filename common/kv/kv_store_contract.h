@@ -127,6 +127,54 @@ TEST_P(KvStoreContract, ABatchForAnUnknownTableHasNoEffect) {
   EXPECT_THAT(store_->Get(0, "a"), IsOkAndHolds(std::nullopt));
 }
 
+TEST_P(KvStoreContract, AnEmptyBatchIsFine) {
+  EXPECT_THAT(store_->Commit(KvBatch(), Durability::kBuffered), IsOk());
+  EXPECT_THAT(store_->Commit(KvBatch(), Durability::kSynced), IsOk());
+}
+
+TEST_P(KvStoreContract, ReadingAnUnknownTableIsRefused) {
+  const auto refused = StatusIs(absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(store_->Get(3, "a"), refused);
+  EXPECT_THAT(store_->MultiGet(3, std::vector<std::string>{"a"}), refused);
+  const auto view = store_->NewView();
+  EXPECT_THAT(view->Get(3, "a"), refused);
+  const auto cursor = view->Scan(3, "", "");
+  EXPECT_FALSE(cursor->Valid());
+  EXPECT_THAT(cursor->status(), refused);
+}
+
+TEST_P(KvStoreContract, ACursorOutlivesLaterCommitsAndItsView) {
+  KvBatch first;
+  first.Put(0, "a", "old");
+  first.Put(0, "b", "old");
+  ASSERT_THAT(store_->Commit(first, Durability::kBuffered), IsOk());
+  auto view = store_->NewView();
+  const auto cursor = view->Scan(0, "", "");
+  KvBatch second;
+  second.Remove(0, "a");
+  second.Put(0, "b", "new");
+  ASSERT_THAT(store_->Commit(second, Durability::kSynced), IsOk());
+  view.reset();
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(cursor->value(), "old");
+  cursor->Next();
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(cursor->key(), "b");
+  EXPECT_EQ(cursor->value(), "old");
+  cursor->Next();
+  EXPECT_FALSE(cursor->Valid());
+  EXPECT_THAT(cursor->status(), IsOk());
+}
+
+TEST(PrefixEndTest, Table) {
+  EXPECT_EQ(PrefixEnd(""), "");
+  EXPECT_EQ(PrefixEnd("a"), "b");
+  EXPECT_EQ(PrefixEnd("ab"), "ac");
+  EXPECT_EQ(PrefixEnd("a\xff"), "b");
+  EXPECT_EQ(PrefixEnd("\xff\xff"), "");
+  EXPECT_EQ(PrefixEnd(std::string("a\0", 2)), "a\x01");
+}
+
 TEST_P(KvStoreContract, AgreesWithAMapOverRandomOperations) {
   std::mt19937_64 random(TestSeed());
   std::map<std::string, std::string> model;

@@ -1,138 +1,99 @@
 #include "common/rocks/rocks_kv_store.h"
 
-#include <fcntl.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <functional>
 #include <optional>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/io/allocate_file.h"
+#include "common/io/durable_directories.h"
+#include "common/io/posix_file_system.h"
+#include "common/rocks/free_space_gate.h"
+#include "common/rocks/rocks_options.h"
 #include "common/rocks/rocks_status.h"
+#include "common/rocks/rocks_view.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
-#include "rocksdb/filter_policy.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
-#include "rocksdb/slice_transform.h"
-#include "rocksdb/table.h"
+#include "rocksdb/transaction_log.h"
 #include "rocksdb/write_batch.h"
-#include "rocksdb/write_buffer_manager.h"
 
 namespace cairn {
 namespace {
 
 constexpr size_t kMaxMultiGetKeys = 4096;
-// The gate looks at the file system once in this many commits, or when this
-// many bytes were written since: half of what the reserve must absorb.
-constexpr int kCommitsPerSpaceCheck = 64;
-constexpr uint64_t kBytesPerSpaceCheck = uint64_t{8} << 20;
 constexpr char kBallastName[] = "BALLAST";
+constexpr char kProbeName[] = "PROBE";
+// What Open writes besides what it replays: manifest, options, info log.
+constexpr uint64_t kOpenBytes = uint64_t{8} << 20;
 
-rocksdb::Slice ToSlice(std::string_view view) {
-  return {view.data(), view.size()};
-}
-std::string_view ToView(const rocksdb::Slice& slice) {
-  return {slice.data(), slice.size()};
-}
-
-absl::StatusOr<uint64_t> FreeBytes(const std::string& path) {
-  struct statvfs stat {};
-  if (statvfs(path.c_str(), &stat) != 0) {
-    return absl::InternalError(
-        absl::StrCat(path, ": free space unknown: ", std::strerror(errno)));
-  }
-  return uint64_t{stat.f_bavail} * stat.f_frsize;
-}
-
-// Reports what RocksDB's own threads run into.
-class BackgroundErrors final : public rocksdb::EventListener {
+// Remembers the first failure, tells the sink once, and refuses all later
+// calls.
+class FailureLatch {
  public:
-  BackgroundErrors(std::string path, FatalErrorSink* fatal,
-                   std::atomic<bool>* failed)
-      : path_(std::move(path)), fatal_(fatal), failed_(failed) {}
+  FailureLatch(std::string path, FatalErrorSink* fatal)
+      : path_(std::move(path)), fatal_(fatal) {}
 
-  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
-                         rocksdb::Status* status) override {
-    if (failed_->exchange(true)) return;
-    fatal_->Report(
-        WithContext(FromRocks(*status), absl::StrCat("database ", path_)));
+  absl::Status Check() const {
+    if (!failed_.load(std::memory_order_acquire)) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat(
+        "database ", path_, " has failed; the process must restart"));
+  }
+
+  absl::Status Fail(const rocksdb::Status& status) {
+    const absl::Status error =
+        WithContext(FromRocks(status), absl::StrCat("database ", path_));
+    if (!failed_.exchange(true)) fatal_->Report(error);
+    return error;
   }
 
  private:
   const std::string path_;
   FatalErrorSink* const fatal_;
-  std::atomic<bool>* const failed_;
+  std::atomic<bool> failed_ = false;
 };
 
-rocksdb::DBOptions DatabaseOptions(const RocksKvStore::Options& options) {
-  rocksdb::DBOptions db;
-  db.create_if_missing = true;
-  db.create_missing_column_families = true;
-  db.paranoid_checks = true;
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  db.track_and_verify_wals_in_manifest = true;
-  db.max_bgerror_resume_count = 0;  // after a failed sync nothing is retried
-  db.max_total_wal_size = options.max_wal_bytes;
-  db.max_open_files = options.max_open_files;
-  db.max_background_jobs = 2;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = size_t{1} << 20;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  return db;
-}
+// Latches what RocksDB's own threads run into.
+class BackgroundErrors final : public rocksdb::EventListener {
+ public:
+  explicit BackgroundErrors(std::shared_ptr<FailureLatch> latch)
+      : latch_(std::move(latch)) {}
 
-rocksdb::ColumnFamilyOptions TableOptions(
-    const RocksKvStore::Options& options, const RocksKvStore::Table& table,
-    const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::BlockBasedTableOptions blocks;
-  blocks.block_cache = cache;
-  blocks.cache_index_and_filter_blocks = true;
-  blocks.pin_l0_filter_and_index_blocks_in_cache = true;
-  blocks.format_version = 5;
-  blocks.block_size = 8 * 1024;
-  if (table.bloom_filter) {
-    blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    blocks.whole_key_filtering = true;
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                         rocksdb::Status* status) override {
+    latch_->Fail(*status).IgnoreError();
   }
-  rocksdb::ColumnFamilyOptions family;
-  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
-  family.write_buffer_size = options.write_buffer_bytes / 2;
-  family.max_write_buffer_number = 2;
-  family.arena_block_size = 256 * 1024;
-  family.compression = rocksdb::kZSTD;
-  family.level_compaction_dynamic_level_bytes = true;
-  return family;
-}
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
+                            rocksdb::Status /*status*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  const std::shared_ptr<FailureLatch> latch_;
+};
 
 }  // namespace
 
 class RocksKvStore::Impl {
  public:
   Impl(const Options& options, FatalErrorSink* fatal)
-      : options_(options), fatal_(fatal) {}
-
-  ~Impl() {
-    for (auto* family : families_) db_->DestroyColumnFamilyHandle(family);
-    families_.clear();
-    if (db_ != nullptr) db_->Close().PermitUncheckedError();
-  }
+      : options_(options),
+        files_(options.files != nullptr ? options.files : &machine_files_),
+        latch_(std::make_shared<FailureLatch>(options.path, fatal)),
+        gate_(files_, options.path, options.reserve_bytes) {}
+  ~Impl() { Close(); }
 
   absl::Status Open();
-  absl::Status CheckUsable() const;
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> Family(KvTable table) const;
-  absl::Status PassGate(const KvBatch& batch, uint64_t bytes);
-  absl::Status Fail(const rocksdb::Status& status);
+  // OK, or why no call is answered any more.
+  absl::Status CheckUsable() const { return latch_->Check(); }
+  absl::Status Write(const KvBatch& batch, Durability durability);
 
   rocksdb::DB* db() const { return db_.get(); }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const {
@@ -144,198 +105,174 @@ class RocksKvStore::Impl {
   std::string BallastPath() const {
     return absl::StrCat(options_.path, "/", kBallastName);
   }
-  absl::Status PrepareDirectory();
+  absl::StatusOr<uint64_t> LogBytes() const;
+  absl::StatusOr<bool> LacksSpaceToOpen();
+  absl::Status GiveUpBallast();
   void MakeBallast();
+  rocksdb::Status OpenDatabase();
+  void Close();
 
   const Options options_;
-  FatalErrorSink* const fatal_;
-  std::atomic<bool> failed_ = false;
+  PosixFileSystem machine_files_;
+  FileSystem* const files_;
+  const std::shared_ptr<FailureLatch> latch_;
+  FreeSpaceGate gate_;
+  // Constant after Open.
+  bool read_mostly_ = false;
+  std::shared_ptr<rocksdb::Cache> cache_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
-  bool read_mostly_ = false;
-  std::atomic<int> commits_until_check_ = 0;
-  std::atomic<uint64_t> bytes_since_check_ = 0;
-  std::atomic<bool> gate_closed_ = false;
 };
 
-absl::Status RocksKvStore::Impl::PrepareDirectory() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.path, error);
-  if (error) {
-    return absl::InternalError(
-        absl::StrCat(options_.path, ": ", error.message()));
+void RocksKvStore::Impl::Close() {
+  if (db_ == nullptr) return;
+  if (!CheckUsable().ok()) {
+    // The process is about to end. Closing would touch files whose writing
+    // has failed, which RocksDB answers by aborting where it was built with
+    // assertions, as Debian does.
+    db_.release();
+    return;
   }
-  ASSIGN_OR_RETURN(const uint64_t free, FreeBytes(options_.path));
-  // With less than this RocksDB may not even write its manifest.
-  if (free < options_.reserve_bytes / 4) {
-    read_mostly_ = true;
-    std::filesystem::remove(BallastPath(), error);
+  for (auto* family : families_) db_->DestroyColumnFamilyHandle(family);
+  families_.clear();
+  // What was committed is in the log, so a failure here loses nothing.
+  db_->Close().PermitUncheckedError();
+  db_.reset();
+}
+
+// The size of the write-ahead log that RocksDB will replay.
+absl::StatusOr<uint64_t> RocksKvStore::Impl::LogBytes() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   files_->List(options_.path));
+  uint64_t total = 0;
+  for (const std::string& name : names) {
+    if (!absl::EndsWith(name, ".log")) continue;
+    ASSIGN_OR_RETURN(const auto file, files_->OpenForRead(absl::StrCat(
+                                          options_.path, "/", name)));
+    ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    total += size;
   }
+  return total;
+}
+
+// Tries, and does not only ask: a quota shows in no number. RocksDB must not
+// be the one to find out, since Debian's aborts on a write that was cut short,
+// and would again at each start.
+absl::StatusOr<bool> RocksKvStore::Impl::LacksSpaceToOpen() {
+  const std::string probe = absl::StrCat(options_.path, "/", kProbeName);
+  files_->Remove(probe).IgnoreError();  // of an Open that was cut short
+  ASSIGN_OR_RETURN(const uint64_t free, files_->FreeBytes(options_.path));
+  ASSIGN_OR_RETURN(const uint64_t log_bytes, LogBytes());
+  const uint64_t needed = kOpenBytes + log_bytes;
+  if (free < std::max(options_.reserve_bytes / 4, needed)) return true;
+  const absl::Status allocated = AllocateFile(probe, needed);
+  if (absl::IsResourceExhausted(allocated)) return true;
+  RETURN_IF_ERROR(allocated);
+  RETURN_IF_ERROR(files_->Remove(probe));
+  return false;
+}
+
+absl::Status RocksKvStore::Impl::GiveUpBallast() {
+  const absl::Status removed = files_->Remove(BallastPath());
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  read_mostly_ = true;
+  gate_.CloseForGood();
   return absl::OkStatus();
 }
 
-// Space that the next Open can give up. A failure to reserve it is no reason
+// Space that a later Open can give up. That it cannot be had is no reason
 // not to serve: the gate is the first defence.
 void RocksKvStore::Impl::MakeBallast() {
-  if (options_.ballast_bytes == 0 || read_mostly_) return;
-  const absl::StatusOr<uint64_t> free = FreeBytes(options_.path);
-  if (!free.ok() || *free < options_.reserve_bytes + options_.ballast_bytes) {
+  if (options_.ballast_bytes == 0) {
+    files_->Remove(BallastPath()).IgnoreError();
     return;
   }
-  const int fd = open(BallastPath().c_str(), O_CREAT | O_RDWR | O_CLOEXEC,
-                      S_IRUSR | S_IWUSR);
-  if (fd < 0) return;
-  const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
-  if (posix_fallocate(fd, 0, static_cast<off_t>(options_.ballast_bytes)) != 0) {
-    unlink(BallastPath().c_str());
+  const absl::StatusOr<uint64_t> free = files_->FreeBytes(options_.path);
+  if (!free.ok() || *free < options_.reserve_bytes + options_.ballast_bytes) {
+    return;  // one that is there stays
   }
+  AllocateFile(BallastPath(), options_.ballast_bytes).IgnoreError();
+}
+
+rocksdb::Status RocksKvStore::Impl::OpenDatabase() {
+  rocksdb::DBOptions database = RocksDatabaseOptions(options_);
+  database.listeners.push_back(std::make_shared<BackgroundErrors>(latch_));
+  // On a full disk a flush would fail; the log is replayed into memory.
+  database.avoid_flush_during_recovery = read_mostly_;
+  cache_ = rocksdb::NewLRUCache(options_.block_cache_bytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
+      {rocksdb::kDefaultColumnFamilyName,
+       RocksTableOptions(options_, Table{}, cache_)}};
+  for (const Table& table : options_.tables) {
+    descriptors.emplace_back(table.name,
+                             RocksTableOptions(options_, table, cache_));
+  }
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(database, options_.path, descriptors, &families_, &db);
+  db_.reset(db);
+  return opened;
 }
 
 absl::Status RocksKvStore::Impl::Open() {
-  RETURN_IF_ERROR(PrepareDirectory());
-  const auto cache = rocksdb::NewLRUCache(options_.block_cache_bytes);
-  rocksdb::DBOptions db_options = DatabaseOptions(options_);
-  db_options.listeners.push_back(
-      std::make_shared<BackgroundErrors>(options_.path, fatal_, &failed_));
-  db_options.write_buffer_manager =
-      std::make_shared<rocksdb::WriteBufferManager>(
-          options_.write_buffer_bytes, nullptr, /*allow_stall=*/false);
-  db_options.avoid_flush_during_recovery = read_mostly_;
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
-      {rocksdb::kDefaultColumnFamilyName,
-       TableOptions(options_, Table{}, cache)}};
-  for (const Table& table : options_.tables) {
-    descriptors.emplace_back(table.name, TableOptions(options_, table, cache));
+  RETURN_IF_ERROR(CreateDirectoriesDurably(*files_, options_.path));
+  ASSIGN_OR_RETURN(const bool lacks_space, LacksSpaceToOpen());
+  if (lacks_space) RETURN_IF_ERROR(GiveUpBallast());
+  rocksdb::Status opened = OpenDatabase();
+  if (opened.IsNoSpace() && !read_mostly_) {
+    RETURN_IF_ERROR(GiveUpBallast());
+    opened = OpenDatabase();
   }
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(
-      db_options, options_.path, descriptors, &families_, &db);
+  if (opened.IsCorruption()) {
+    return absl::DataLossError(
+        absl::StrCat("database ", options_.path, ": ", opened.ToString(),
+                     "; keep the directory aside and restore or rebuild it"));
+  }
   if (!opened.ok()) {
     return WithContext(FromRocks(opened),
                        absl::StrCat("database ", options_.path));
   }
-  db_.reset(db);
-  MakeBallast();
-  return absl::OkStatus();
-}
-
-absl::Status RocksKvStore::Impl::CheckUsable() const {
-  if (!failed_.load(std::memory_order_acquire)) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat(
-      "database ", options_.path, " has failed; the process must restart"));
+  if (!read_mostly_) MakeBallast();
+  return CheckUsable();
 }
 
 absl::StatusOr<rocksdb::ColumnFamilyHandle*> RocksKvStore::Impl::Family(
     KvTable table) const {
+  RETURN_IF_ERROR(CheckUsable());
   // The first family is RocksDB's default one, which holds nothing.
   if (table + size_t{1} < families_.size()) return families_[table + 1];
   return absl::InvalidArgumentError(
       absl::StrCat("table ", table, " of a store with ", families_.size() - 1));
 }
 
-absl::Status RocksKvStore::Impl::PassGate(const KvBatch& batch,
-                                          uint64_t bytes) {
-  if (batch.passes_gate()) return absl::OkStatus();
-  const uint64_t since = bytes_since_check_.fetch_add(bytes) + bytes;
-  if (commits_until_check_.fetch_sub(1) <= 0 || since >= kBytesPerSpaceCheck ||
-      gate_closed_) {
-    bytes_since_check_ = 0;
-    commits_until_check_ = kCommitsPerSpaceCheck;
-    ASSIGN_OR_RETURN(const uint64_t free, FreeBytes(options_.path));
-    gate_closed_ = free < options_.reserve_bytes;
+absl::Status RocksKvStore::Impl::Write(const KvBatch& batch,
+                                       Durability durability) {
+  RETURN_IF_ERROR(CheckUsable());
+  if (batch.empty()) {
+    if (durability == Durability::kBuffered) return absl::OkStatus();
+    const rocksdb::Status synced = db_->FlushWAL(/*sync=*/true);
+    return synced.ok() ? absl::OkStatus() : latch_->Fail(synced);
   }
-  if (!read_mostly_ && !gate_closed_) return absl::OkStatus();
-  return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                        "database ", options_.path,
-                        ": less than the reserve of ", options_.reserve_bytes,
-                        " bytes is free; free space or add some, then ",
-                        read_mostly_ ? "restart" : "try again")),
-                    reason::kStorageFull);
+  rocksdb::WriteBatch writes;
+  for (const KvBatch::Change& change : batch.changes()) {
+    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const family,
+                     Family(change.table));
+    const rocksdb::Status added =
+        change.value.has_value() ? writes.Put(family, change.key, *change.value)
+                                 : writes.Delete(family, change.key);
+    if (!added.ok()) return FromRocks(added);
+    if (writes.GetDataSize() > kMaxBatchBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch of ", batch.changes().size(),
+                       " changes is above ", kMaxBatchBytes, " bytes"));
+    }
+  }
+  if (!batch.passes_gate()) RETURN_IF_ERROR(gate_.Pass(writes.GetDataSize()));
+  rocksdb::WriteOptions options;
+  options.sync = durability == Durability::kSynced;
+  const rocksdb::Status written = db_->Write(options, &writes);
+  return written.ok() ? absl::OkStatus() : latch_->Fail(written);
 }
-
-absl::Status RocksKvStore::Impl::Fail(const rocksdb::Status& status) {
-  const absl::Status error =
-      WithContext(FromRocks(status), absl::StrCat("database ", options_.path));
-  if (!failed_.exchange(true)) fatal_->Report(error);
-  return error;
-}
-
-namespace {
-
-class Cursor final : public KvCursor {
- public:
-  Cursor(absl::Status status) : status_(std::move(status)) {}
-  Cursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
-         const rocksdb::Snapshot* snapshot, std::string_view lower,
-         std::string_view upper)
-      : upper_(upper), upper_slice_(upper_) {
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot;
-    if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
-    iterator_.reset(db->NewIterator(options, family));
-    if (!upper_.empty() && upper_ <= lower) return;
-    iterator_->Seek(ToSlice(lower));
-  }
-
-  bool Valid() const override {
-    return iterator_ != nullptr && iterator_->Valid();
-  }
-  std::string_view key() const override { return ToView(iterator_->key()); }
-  std::string_view value() const override { return ToView(iterator_->value()); }
-  void Next() override { iterator_->Next(); }
-  absl::Status status() const override {
-    return iterator_ == nullptr ? status_ : FromRocks(iterator_->status());
-  }
-
- private:
-  absl::Status status_;
-  const std::string upper_;
-  const rocksdb::Slice upper_slice_;
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-};
-
-absl::StatusOr<std::optional<std::string>> GetAt(
-    rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
-    const rocksdb::Snapshot* snapshot, std::string_view key) {
-  rocksdb::ReadOptions options;
-  options.snapshot = snapshot;
-  std::string value;
-  const rocksdb::Status status = db->Get(options, family, ToSlice(key), &value);
-  if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return FromRocks(status);
-  return value;
-}
-
-}  // namespace
-
-// Must not outlive its store.
-class RocksView final : public KvView {
- public:
-  using FamilyOf =
-      std::function<absl::StatusOr<rocksdb::ColumnFamilyHandle*>(KvTable)>;
-
-  RocksView(rocksdb::DB* db, FamilyOf family)
-      : db_(db), family_(std::move(family)), snapshot_(db->GetSnapshot()) {}
-  ~RocksView() override { db_->ReleaseSnapshot(snapshot_); }
-
-  absl::StatusOr<std::optional<std::string>> Get(
-      KvTable table, std::string_view key) const override {
-    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const family, family_(table));
-    return GetAt(db_, family, snapshot_, key);
-  }
-
-  std::unique_ptr<KvCursor> Scan(KvTable table, std::string_view lower,
-                                 std::string_view upper) const override {
-    const auto family = family_(table);
-    if (!family.ok()) return std::make_unique<Cursor>(family.status());
-    return std::make_unique<Cursor>(db_, *family, snapshot_, lower, upper);
-  }
-
- private:
-  rocksdb::DB* const db_;
-  const FamilyOf family_;
-  const rocksdb::Snapshot* const snapshot_;
-};
 
 absl::StatusOr<std::unique_ptr<RocksKvStore>> RocksKvStore::Open(
     const Options& options, FatalErrorSink* fatal) {
@@ -350,15 +287,13 @@ RocksKvStore::~RocksKvStore() = default;
 
 absl::StatusOr<std::optional<std::string>> RocksKvStore::Get(
     KvTable table, std::string_view key) const {
-  RETURN_IF_ERROR(impl_->CheckUsable());
   ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const family,
                    impl_->Family(table));
-  return GetAt(impl_->db(), family, nullptr, key);
+  return RocksGet(impl_->db(), family, nullptr, key);
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> RocksKvStore::MultiGet(
     KvTable table, std::span<const std::string> keys) const {
-  RETURN_IF_ERROR(impl_->CheckUsable());
   if (keys.size() > kMaxMultiGetKeys) {
     return absl::InvalidArgumentError(absl::StrCat(
         keys.size(), " keys in one MultiGet, at most ", kMaxMultiGetKeys));
@@ -382,56 +317,45 @@ absl::StatusOr<std::vector<std::optional<std::string>>> RocksKvStore::MultiGet(
 std::unique_ptr<KvView> RocksKvStore::NewView() const {
   return std::make_unique<RocksView>(
       impl_->db(),
-      [impl = impl_.get()](
-          KvTable table) -> absl::StatusOr<rocksdb::ColumnFamilyHandle*> {
-        RETURN_IF_ERROR(impl->CheckUsable());
-        return impl->Family(table);
-      });
+      [impl = impl_.get()](KvTable table) { return impl->Family(table); });
 }
 
 absl::Status RocksKvStore::Commit(const KvBatch& batch, Durability durability) {
-  RETURN_IF_ERROR(impl_->CheckUsable());
-  rocksdb::WriteBatch writes;
-  for (const KvBatch::Change& change : batch.changes()) {
-    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const family,
-                     impl_->Family(change.table));
-    const rocksdb::Status added =
-        change.value.has_value() ? writes.Put(family, change.key, *change.value)
-                                 : writes.Delete(family, change.key);
-    if (!added.ok()) return FromRocks(added);
-  }
-  RETURN_IF_ERROR(impl_->PassGate(batch, writes.GetDataSize()));
-  rocksdb::WriteOptions options;
-  options.sync = durability == Durability::kSynced;
-  const rocksdb::Status written = impl_->db()->Write(options, &writes);
-  if (!written.ok()) return impl_->Fail(written);
-  return absl::OkStatus();
+  return impl_->Write(batch, durability);
 }
 
 bool RocksKvStore::read_mostly() const { return impl_->read_mostly(); }
 
 RocksStatistics RocksKvStore::Statistics() const {
-  RocksStatistics statistics;
-  const auto sum = [this](const std::string& property) {
+  using Properties = rocksdb::DB::Properties;
+  rocksdb::DB* const db = impl_->db();
+  const auto sum = [this, db](const std::string& property) {
     uint64_t total = 0;
     for (auto* family : impl_->families()) {
       uint64_t value = 0;
-      if (impl_->db()->GetIntProperty(family, property, &value)) {
-        total += value;
-      }
+      if (db->GetIntProperty(family, property, &value)) total += value;
     }
     return total;
   };
-  statistics.estimated_keys = sum(rocksdb::DB::Properties::kEstimateNumKeys);
-  statistics.sst_bytes = sum(rocksdb::DB::Properties::kTotalSstFilesSize);
-  statistics.memtable_bytes =
-      sum(rocksdb::DB::Properties::kCurSizeAllMemTables);
-  impl_->db()->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors,
-                              &statistics.background_errors);
-  uint64_t stopped = 0;
-  impl_->db()->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped,
-                              &stopped);
-  statistics.writes_stopped = stopped != 0;
+  // Of the database as a whole, asked of any one family.
+  const auto one = [db](const std::string& property) {
+    uint64_t value = 0;
+    db->GetIntProperty(property, &value);
+    return value;
+  };
+  RocksStatistics statistics;
+  statistics.estimated_keys = sum(Properties::kEstimateNumKeys);
+  statistics.sst_bytes = sum(Properties::kTotalSstFilesSize);
+  statistics.memtable_bytes = sum(Properties::kCurSizeAllMemTables);
+  statistics.pending_compaction_bytes =
+      sum(Properties::kEstimatePendingCompactionBytes);
+  statistics.block_cache_bytes = one(Properties::kBlockCacheUsage);
+  statistics.background_errors = one(Properties::kBackgroundErrors);
+  statistics.writes_stopped = one(Properties::kIsWriteStopped) != 0;
+  rocksdb::VectorLogPtr logs;
+  if (db->GetSortedWalFiles(logs).ok()) {
+    for (const auto& log : logs) statistics.wal_bytes += log->SizeFileBytes();
+  }
   return statistics;
 }
 

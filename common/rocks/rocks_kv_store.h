@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/io/file_system.h"
 #include "common/kv/kv_store.h"
 #include "common/status/fatal_error.h"
 
@@ -14,8 +15,11 @@ namespace cairn {
 // What a RocksKvStore reports about itself.
 struct RocksStatistics {
   uint64_t estimated_keys = 0;
-  uint64_t sst_bytes = 0;
+  uint64_t sst_bytes = 0;  // of all tables on disk, old ones included
+  uint64_t wal_bytes = 0;
   uint64_t memtable_bytes = 0;
+  uint64_t block_cache_bytes = 0;
+  uint64_t pending_compaction_bytes = 0;
   uint64_t background_errors = 0;
   bool writes_stopped = false;
 };
@@ -31,7 +35,8 @@ struct RocksStatistics {
 // passes the gate. Should RocksDB meet a full disk all the same, the next
 // Open gives up the ballast file, opens without flushing, and read_mostly()
 // is true: only batches that pass the gate are taken until an Open finds the
-// space back. Thread-safe.
+// space back. A batch is at most kMaxBatchBytes (InvalidArgument), and views
+// and cursors go before their store. Thread-safe.
 class RocksKvStore final : public KvStore {
  public:
   struct Table {
@@ -39,7 +44,11 @@ class RocksKvStore final : public KvStore {
     // A filter (10 bits a key) saves reads for keys that are not there, at
     // 1.25 bytes of memory a key.
     bool bloom_filter = false;
+    // Not worth its time for values that are digests.
+    bool compress = true;
   };
+
+  static constexpr uint64_t kMaxBatchBytes = uint64_t{64} << 20;
 
   struct Options {
     std::string path;           // directory of the database
@@ -54,6 +63,9 @@ class RocksKvStore final : public KvStore {
     // What a RocksDB of this size needs to flush and compact its way out.
     uint64_t reserve_bytes = uint64_t{128} << 20;
     uint64_t ballast_bytes = uint64_t{64} << 20;
+    // Asked for free space, and creates `path`. Null: the machine's. RocksDB
+    // itself always works on the machine's. Outlives the store.
+    FileSystem* files = nullptr;
   };
 
   // Creates the database if there is none. `fatal` outlives the store.

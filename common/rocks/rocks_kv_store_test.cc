@@ -3,10 +3,15 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "common/io/posix_file_system.h"
 #include "common/kv/kv_store_contract.h"
+#include "common/status/reason.h"
+#include "common/testing/faulty_file_system.h"
 #include "common/testing/recording_fatal_error_sink.h"
+#include "common/testing/status_matchers.h"
 #include "common/testing/temp_dir.h"
 
 namespace cairn {
@@ -66,6 +71,7 @@ class RocksKvStoreTest : public ::testing::Test {
   }
 
   TempDir directory_;
+  PosixFileSystem machine_;
   RecordingFatalErrorSink fatal_;
   const RocksKvStore::Options options_ =
       SmallOptions(directory_.path() + "/db");
@@ -87,28 +93,84 @@ TEST_F(RocksKvStoreTest, ATableAddedLaterStartsEmpty) {
 }
 
 TEST_F(RocksKvStoreTest, TheGateRefusesAllButWhatPassesIt) {
-  RocksKvStore::Options full = options_;
-  full.reserve_bytes = uint64_t{1} << 60;  // no disk has that much free
-  full.ballast_bytes = 0;
-  const auto store = Open(full);
-  const absl::Status refused = store->Commit(PutOne("k"), Durability::kSynced);
+  FaultyFileSystem files(&machine_);
+  RocksKvStore::Options options = options_;
+  options.files = &files;
+  const auto store = Open(options);
+  ASSERT_OK(store->Commit(PutOne("a"), Durability::kSynced));
+  files.SetFreeBytes(options.reserve_bytes - 1);
+  // The gate counts for a while before it asks again.
+  absl::Status refused;
+  for (int i = 0; i < 1000 && refused.ok(); ++i) {
+    refused = store->Commit(PutOne("b"), Durability::kBuffered);
+  }
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(refused, HasReasonCode(reason::kStorageFull));
-  EXPECT_THAT(store->Get(0, "k"), IsOkAndHolds(std::nullopt));
-  KvBatch passes = PutOne("k");
+  EXPECT_THAT(store->Commit(PutOne("c"), Durability::kSynced),
+              HasReasonCode(reason::kStorageFull));
+  EXPECT_THAT(store->Get(0, "c"), IsOkAndHolds(std::nullopt));
+  KvBatch passes = PutOne("d");
   passes.set_passes_gate(true);
-  EXPECT_THAT(store->Commit(passes, Durability::kSynced), IsOk());
-  EXPECT_TRUE(store->read_mostly());
+  EXPECT_OK(store->Commit(passes, Durability::kSynced));
+  EXPECT_FALSE(store->read_mostly());
+  files.SetFreeBytes(uint64_t{1} << 40);
+  EXPECT_OK(store->Commit(PutOne("c"), Durability::kSynced));
+  EXPECT_TRUE(fatal_.errors().empty());
 }
 
-TEST_F(RocksKvStoreTest, ABallastIsKeptAndGivenUpOnAFullDisk) {
-  { Open(options_); }
+TEST_F(RocksKvStoreTest, AFullDiskAtOpenTakesTheBallastAndServesWhatMustBe) {
+  FaultyFileSystem files(&machine_);
+  RocksKvStore::Options options = options_;
+  options.files = &files;
+  {
+    const auto store = Open(options);
+    ASSERT_OK(store->Commit(PutOne("a"), Durability::kSynced));
+  }
   const std::string ballast = options_.path + "/BALLAST";
   EXPECT_EQ(std::filesystem::file_size(ballast), options_.ballast_bytes);
-  RocksKvStore::Options full = options_;
-  full.reserve_bytes = uint64_t{1} << 60;
-  { Open(full); }
-  EXPECT_FALSE(std::filesystem::exists(ballast));
+  files.SetFreeBytes(0);
+  {
+    const auto store = Open(options);
+    EXPECT_FALSE(std::filesystem::exists(ballast));
+    EXPECT_TRUE(store->read_mostly());
+    EXPECT_THAT(store->Get(0, "a"), IsOkAndHolds(std::optional("v")));
+    // Even when space comes back, until the next Open.
+    files.SetFreeBytes(uint64_t{1} << 40);
+    EXPECT_THAT(store->Commit(PutOne("b"), Durability::kSynced),
+                HasReasonCode(reason::kStorageFull));
+    KvBatch passes = PutOne("c");
+    passes.set_passes_gate(true);
+    EXPECT_OK(store->Commit(passes, Durability::kSynced));
+  }
+  const auto store = Open(options);
+  EXPECT_FALSE(store->read_mostly());
+  EXPECT_EQ(std::filesystem::file_size(ballast), options_.ballast_bytes);
+  EXPECT_THAT(store->Get(0, "c"), IsOkAndHolds(std::optional("v")));
+  EXPECT_OK(store->Commit(PutOne("b"), Durability::kSynced));
+}
+
+TEST_F(RocksKvStoreTest, RefusesABatchAboveItsLimit) {
+  const auto store = Open(options_);
+  KvBatch batch;
+  for (int i = 0; i < 65; ++i) {
+    batch.Put(0, std::to_string(i), std::string(1 << 20, 'x'));
+  }
+  EXPECT_THAT(store->Commit(batch, Durability::kBuffered),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(store->Get(0, "0"), IsOkAndHolds(std::nullopt));
+}
+
+TEST_F(RocksKvStoreTest, ReportsStatistics) {
+  const auto store = Open(options_);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_OK(store->Commit(PutOne(std::to_string(i)), Durability::kBuffered));
+  }
+  const RocksStatistics statistics = store->Statistics();
+  EXPECT_EQ(statistics.estimated_keys, 100u);
+  EXPECT_GT(statistics.wal_bytes, 1000u);
+  EXPECT_GT(statistics.memtable_bytes, 1000u);
+  EXPECT_EQ(statistics.background_errors, 0u);
+  EXPECT_FALSE(statistics.writes_stopped);
 }
 
 TEST_F(RocksKvStoreTest, ADamagedDatabaseIsRefusedNotRepaired) {
@@ -117,7 +179,9 @@ TEST_F(RocksKvStoreTest, ADamagedDatabaseIsRefusedNotRepaired) {
     ASSERT_THAT(store->Commit(PutOne("k"), Durability::kSynced), IsOk());
   }
   std::ofstream(options_.path + "/CURRENT") << "nonsense";
-  EXPECT_FALSE(RocksKvStore::Open(options_, &fatal_).ok());
+  EXPECT_THAT(RocksKvStore::Open(options_, &fatal_),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       ::testing::HasSubstr("restore or rebuild")));
 }
 
 }  // namespace

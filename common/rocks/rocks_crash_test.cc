@@ -1,0 +1,149 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "absl/random/distributions.h"
+#include "absl/strings/str_cat.h"
+#include "common/rocks/rocks_kv_store.h"
+#include "common/testing/recording_fatal_error_sink.h"
+#include "common/testing/run_in_child.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "common/testing/temp_dir.h"
+#include "gtest/gtest.h"
+
+// What of a RocksKvStore is there after its process died, and after the end
+// of its log was lost.
+namespace cairn {
+namespace {
+
+RocksKvStore::Options SmallOptions(const std::string& path) {
+  return {.path = path,
+          .tables = {{"a", true}, {"b"}},
+          .write_buffer_bytes = 128 << 10,
+          .reserve_bytes = 1 << 20,
+          .ballast_bytes = 0};
+}
+
+// Batch number `n` writes the same to both tables.
+KvBatch NumberedBatch(int n) {
+  KvBatch batch;
+  const std::string key = absl::StrCat(absl::Dec(n, absl::kZeroPad8));
+  batch.Put(0, key, std::string(1000, static_cast<char>('a' + n % 26)));
+  batch.Put(1, key, "v");
+  return batch;
+}
+
+// How many batches there are: checks that they are the first ones, whole.
+int CountPrefix(const RocksKvStore& store) {
+  const auto view = store.NewView();
+  int counts[2] = {0, 0};
+  for (const KvTable table : {0u, 1u}) {
+    const auto cursor = view->Scan(table, "", "");
+    for (; cursor->Valid(); cursor->Next()) {
+      EXPECT_EQ(cursor->key(),
+                absl::StrCat(absl::Dec(counts[table], absl::kZeroPad8)));
+      ++counts[table];
+    }
+    EXPECT_OK(cursor->status());
+  }
+  EXPECT_EQ(counts[0], counts[1]);
+  return counts[0];
+}
+
+// Runs in a process of its own: commits for ever and tells each number that
+// is durable.
+[[noreturn]] void CommitForEver(const std::string& path, int pipe) {
+  RecordingFatalErrorSink fatal;
+  const auto store = RocksKvStore::Open(SmallOptions(path), &fatal);
+  if (!store.ok()) ::_exit(1);
+  for (int n = 0;; ++n) {
+    const bool synced = n % 10 == 9;
+    const absl::Status done = (*store)->Commit(
+        NumberedBatch(n), synced ? Durability::kSynced : Durability::kBuffered);
+    if (!done.ok()) ::_exit(2);
+    if (synced && ::write(pipe, &n, sizeof(n)) != sizeof(n)) ::_exit(3);
+  }
+}
+
+TEST(RocksCrashTest, AKilledProcessLosesNothingThatWasSynced) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 5; ++round) {
+    const TempDir dir;
+    int pipe[2];
+    ASSERT_EQ(::pipe(pipe), 0);
+    const pid_t child = ::fork();
+    if (child == 0) CommitForEver(dir.Join("db"), pipe[1]);
+    ::close(pipe[1]);
+    const int tells = absl::Uniform(random, 1, 60);
+    int last = -1;
+    for (int i = 0; i < tells; ++i) {
+      ASSERT_EQ(::read(pipe[0], &last, sizeof(last)),
+                static_cast<ssize_t>(sizeof(last)));
+    }
+    ::kill(child, SIGKILL);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    ::close(pipe[0]);
+    EXPECT_TRUE(RunInChild([&] {
+      RecordingFatalErrorSink fatal;
+      ASSERT_OK_AND_ASSIGN(
+          const auto store,
+          RocksKvStore::Open(SmallOptions(dir.Join("db")), &fatal));
+      EXPECT_GT(CountPrefix(*store), last);
+    }));
+  }
+}
+
+std::string NewestLog(const std::string& path) {
+  std::string newest;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    if (entry.path().extension() != ".log") continue;
+    newest = std::max(newest, entry.path().string());
+  }
+  return newest;
+}
+
+// The end of the log is cut off anywhere: what is left is a prefix of the
+// batches, and all that was in tables by then.
+TEST(RocksCrashTest, ACutLogLeavesAPrefix) {
+  std::mt19937_64 random(TestSeed());
+  const TempDir dir;
+  RecordingFatalErrorSink fatal;
+  ASSERT_OK_AND_ASSIGN(
+      const auto store,
+      RocksKvStore::Open(SmallOptions(dir.Join("db")), &fatal));
+  bool some = false;
+  for (int round = 0; round < 10; ++round) {
+    const int from = round * 20;
+    for (int n = from; n < from + 20; ++n) {
+      ASSERT_OK(store->Commit(NumberedBatch(n), Durability::kBuffered));
+    }
+    const std::string copy = dir.Join(absl::StrCat("copy", round));
+    std::filesystem::copy(dir.Join("db"), copy,
+                          std::filesystem::copy_options::recursive);
+    const std::string log = NewestLog(copy);
+    ASSERT_FALSE(log.empty());
+    std::filesystem::resize_file(
+        log, absl::Uniform<uint64_t>(absl::IntervalClosed, random, 0,
+                                     std::filesystem::file_size(log)));
+    ASSERT_OK_AND_ASSIGN(const auto reopened,
+                         RocksKvStore::Open(SmallOptions(copy), &fatal));
+    const int count = CountPrefix(*reopened);
+    EXPECT_LE(count, from + 20);
+    some |= count > 0 && count < from + 20;
+    // And the store goes on from there.
+    EXPECT_OK(reopened->Commit(NumberedBatch(count), Durability::kSynced));
+    EXPECT_EQ(CountPrefix(*reopened), count + 1);
+  }
+  EXPECT_TRUE(some);
+  EXPECT_TRUE(fatal.errors().empty());
+}
+
+}  // namespace
+}  // namespace cairn
