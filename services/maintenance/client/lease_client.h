@@ -72,8 +72,8 @@ class LeaseClient {
                                                const std::string& datastore,
                                                const PageRequest& page) = 0;
 
-  virtual absl::StatusOr<EpochState> GetEpoch(
-      const Call& call, const std::string& datastore) = 0;
+  virtual absl::StatusOr<EpochState> GetEpoch(const Call& call,
+                                              const std::string& datastore) = 0;
 
   // Step 1 of a sweep and its publication: E := E+1, F := F+1, cut := the
   // least epoch of the live leases that may write, at most E, in one synced

@@ -225,6 +225,7 @@ absl::StatusOr<GrantStep> DatastoreLeases::Grant(Lease lease) {
   LeaseBatch batch = NewBatch();
   for (const Uuid& id : removed) batch.RemoveLease(name_, id);
   batch.PutLease(lease, phase);
+  if (is_new && MayWrite(lease.purpose)) batch.HoldAtGate();
   RETURN_IF_ERROR(Commit(batch));
   for (const Uuid& id : removed) table_.Remove(id);
   Put(lease, phase);

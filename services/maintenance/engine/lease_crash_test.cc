@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -270,6 +274,61 @@ TEST_F(LeaseCrashTest, AFullDiskRefusesAndChangesNothing) {
   ASSERT_OK_AND_ASSIGN(const EpochState state, suite.State());
   EXPECT_EQ(state.live_leases, 1u);
   EXPECT_THAT(suite.Release(1), IsOk());
+}
+
+// A store whose disk is about to be full.
+class ClosedGate final : public KvStore {
+ public:
+  explicit ClosedGate(KvStore* kv) : kv_(kv) {}
+  absl::StatusOr<std::optional<std::string>> Get(
+      KvTable table, std::string_view key) const override {
+    return kv_->Get(table, key);
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
+      KvTable table, std::span<const std::string> keys) const override {
+    return kv_->MultiGet(table, keys);
+  }
+  std::unique_ptr<KvView> NewView() const override { return kv_->NewView(); }
+  absl::Status Commit(const KvBatch& batch, Durability durability) override {
+    if (!batch.passes_gate()) {
+      return WithReason(absl::ResourceExhaustedError("gate is closed"),
+                        reason::kStorageFull);
+    }
+    return kv_->Commit(batch, durability);
+  }
+
+ private:
+  KvStore* const kv_;
+};
+
+TEST_F(LeaseCrashTest, BehindAClosedGateOnlyNewWritersWait) {
+  FakeSuite suite;
+  suite.index.AddSnapshot(Suite::SnapshotOf(1));
+  ASSERT_OK(suite.Start());
+  ASSERT_OK(suite.Acquire(1, {Suite::Exclusive(Suite::Group(1))}));
+  ASSERT_OK(suite.Acquire(2, {Suite::Exclusive(Suite::Group(2))}));
+  ClosedGate gate(&suite.kv);
+  ASSERT_OK_AND_ASSIGN(suite.coordinator,
+                       LeaseCoordinator::Open({}, {.clock = &suite.clock,
+                                                   .executor = &suite.executor,
+                                                   .kv = &gate,
+                                                   .catalog = &suite.index,
+                                                   .fence = &suite.index,
+                                                   .chunks = &suite.chunks,
+                                                   .metrics = &suite.metrics}));
+  EXPECT_THAT(suite.Acquire(3, {Suite::Exclusive(Suite::Group(3))}),
+              HasReasonCode(reason::kStorageFull));
+  EXPECT_THAT(suite.Release(1), IsOk());
+  EXPECT_THAT(suite.Acquire(4, {Suite::Shared(Suite::SnapshotOf(1))},
+                            LeasePurpose::kRestore),
+              IsOk());
+  EXPECT_THAT(
+      suite.Acquire(5, {Suite::Exclusive(Suite::kSweep)}, LeasePurpose::kSweep),
+      IsOk());
+  EXPECT_THAT(suite.Advance(), IsOk());
+  suite.clock.Advance(absl::Seconds(60));
+  EXPECT_THAT(suite.coordinator->SaveExpiries(), IsOk());
+  suite.coordinator.reset();
 }
 
 }  // namespace

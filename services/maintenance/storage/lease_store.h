@@ -25,9 +25,13 @@ struct StoredDatastore {
 // Changes that become durable together.
 class LeaseBatch {
  public:
+  LeaseBatch() { batch_.set_passes_gate(true); }
   void PutLease(const Lease& lease, LeasePhase phase);
   void RemoveLease(std::string_view datastore, const Uuid& id);
   void PutNumbers(std::string_view datastore, const EpochNumbers& numbers);
+  // For new writers, who have to wait until there is space. Everything else
+  // passes the free-space gate: releases, readers, sweeps.
+  void HoldAtGate() { batch_.set_passes_gate(false); }
   bool empty() const { return batch_.empty(); }
 
  private:
