@@ -1,0 +1,69 @@
+#include "services/index/domain/owner_rules.h"
+
+#include <optional>
+#include <string>
+
+#include "common/status/reason.h"
+#include "common/testing/status_matchers.h"
+#include "gtest/gtest.h"
+
+namespace cairn::index {
+namespace {
+
+struct Case {
+  CallerRole role;
+  std::string caller;
+  std::string principal;             // for whom
+  std::optional<std::string> owner;  // of the group
+  bool allowed;
+};
+
+TEST(OwnerRulesTest, WhoMayWriteFollowsTheTable) {
+  const Case cases[] = {
+      // A service acts for the user it names.
+      {CallerRole::kService, "ingest@service", "ann", std::nullopt, true},
+      {CallerRole::kService, "ingest@service", "ann", "ann", true},
+      {CallerRole::kService, "ingest@service", "bob", "ann", false},
+      {CallerRole::kService, "ann", "bob", "ann", false},
+      // An administrator writes all.
+      {CallerRole::kAdmin, "root@unix", "root@unix", "ann", true},
+      {CallerRole::kAdmin, "root@unix", "bob", "ann", true},
+      // A client is nobody but itself.
+      {CallerRole::kClient, "ann", "ann", "ann", true},
+      {CallerRole::kClient, "ann", "ann", std::nullopt, true},
+      {CallerRole::kClient, "bob", "bob", "ann", false},
+      {CallerRole::kClient, "bob", "ann", "ann", false},
+      {CallerRole::kClient, "bob", "ann", std::nullopt, false},
+      {CallerRole::kNone, "ann", "ann", "ann", false},
+  };
+  for (const Case& one : cases) {
+    const absl::Status status = CheckMayWrite(
+        {.kind = CallerKind::kTls, .role = one.role, .principal = one.caller},
+        one.principal, GroupName{}, one.owner);
+    if (one.allowed) {
+      EXPECT_OK(status);
+    } else {
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied));
+      EXPECT_EQ(HasReason(status, reason::kNotOwner),
+                one.role != CallerRole::kNone);
+    }
+  }
+}
+
+TEST(OwnerRulesTest, WhoMayChangeAGroup) {
+  const auto check = [](CallerRole role, const std::string& caller) {
+    return CheckMayChange(
+        {.kind = CallerKind::kTls, .role = role, .principal = caller},
+        GroupName{}, "ann");
+  };
+  EXPECT_OK(check(CallerRole::kService, "ingest@service"));
+  EXPECT_OK(check(CallerRole::kAdmin, "root@unix"));
+  EXPECT_OK(check(CallerRole::kClient, "ann"));
+  EXPECT_THAT(check(CallerRole::kClient, "bob"),
+              HasReasonCode(reason::kNotOwner));
+  EXPECT_THAT(check(CallerRole::kNone, "ann"),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+}  // namespace
+}  // namespace cairn::index

@@ -1,0 +1,149 @@
+#include "services/index/storage/catalog_records.h"
+
+#include <random>
+#include <string>
+
+#include "absl/time/time.h"
+#include "cairn/record/v1/record.pb.h"
+#include "common/digest/sha256.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "gtest/gtest.h"
+
+namespace cairn::index {
+namespace {
+
+constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
+
+GroupName ExampleGroup() {
+  return {.parent = {.datastore = "default", .path = {{"prod"}}},
+          .type = BackupType::kVm,
+          .id = "100"};
+}
+
+Manifest Example() {
+  Manifest manifest;
+  manifest.datastore.uuid.bytes.fill(1);
+  manifest.datastore.generation = 1;
+  manifest.sequence = 1025;
+  manifest.snapshot = {.group = ExampleGroup(), .time = 1795293585};
+  Archive archive;
+  archive.name = "disk.img";
+  archive.root.size_bytes = 10;
+  manifest.archives = {archive};
+  manifest.owner = "o";
+  manifest.notes = "n";
+  manifest.session.bytes.fill(2);
+  manifest.epoch = 3;
+  manifest.publish_time = absl::FromUnixNanos(1795293585123456789);
+  manifest.stored_bytes = 4;
+  return manifest;
+}
+
+TEST(CatalogRecordsTest, ManifestsRoundTrip) {
+  const Manifest manifest = Example();
+  ASSERT_OK_AND_ASSIGN(const Manifest back,
+                       DecodeManifest(EncodeManifest(manifest)));
+  EXPECT_EQ(back.datastore, manifest.datastore);
+  EXPECT_EQ(back.sequence, manifest.sequence);
+  EXPECT_EQ(back.snapshot, manifest.snapshot);
+  EXPECT_EQ(back.archives, manifest.archives);
+  EXPECT_EQ(back.owner, manifest.owner);
+  EXPECT_EQ(back.notes, manifest.notes);
+  EXPECT_EQ(back.session, manifest.session);
+  EXPECT_EQ(back.epoch, manifest.epoch);
+  EXPECT_EQ(back.publish_time, manifest.publish_time);
+  EXPECT_EQ(back.stored_bytes, manifest.stored_bytes);
+}
+
+TEST(CatalogRecordsTest, EqualManifestsHaveEqualBytes) {
+  EXPECT_EQ(EncodeManifest(Example()), EncodeManifest(Example()));
+  Manifest other = Example();
+  other.sequence += 1;
+  EXPECT_NE(EncodeManifest(Example()), EncodeManifest(other));
+}
+
+TEST(CatalogRecordsTest, ManifestsTakeAnyBytesWithoutHarm) {
+  std::mt19937_64 random(TestSeed());
+  const std::string valid = EncodeManifest(Example());
+  for (int i = 0; i < 5000; ++i) {
+    std::string bytes = valid;
+    bytes[random() % bytes.size()] = static_cast<char>(random());
+    if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+    const absl::Status status = DecodeManifest(bytes).status();
+    EXPECT_TRUE(status.ok() || absl::IsDataLoss(status)) << status;
+  }
+  EXPECT_THAT(DecodeManifest(""), StatusIs(kDataLoss));
+}
+
+TEST(CatalogRecordsTest, RecordsAreAddressedByTheDigestOfTheirPayload) {
+  const Record record = MakeRecord(RecordKind::kManifest, 7, "payload");
+  EXPECT_EQ(record.key.kind, RecordKind::kManifest);
+  EXPECT_TRUE(record.key.domain.is_plaintext());
+  EXPECT_EQ(record.key.digest, Sha256("payload"));
+  EXPECT_EQ(record.payload_digest, Sha256("payload"));
+  EXPECT_EQ(record.encoding, Encoding::kRaw);
+  EXPECT_EQ(record.plain_length, 7u);
+  EXPECT_EQ(record.sequence, 7u);
+}
+
+record::v1::Event Parsed(const CatalogChange& change) {
+  EventHeader header;
+  header.datastore = Example().datastore;
+  header.sequence = 12;
+  header.time = absl::FromUnixSeconds(5);
+  header.principal = "root@unix";
+  record::v1::Event event;
+  EXPECT_TRUE(event.ParseFromString(EncodeEvent(header, change)));
+  EXPECT_EQ(event.format_version(), 1u);
+  EXPECT_EQ(event.sequence(), 12u);
+  EXPECT_EQ(event.generation(), 1u);
+  EXPECT_EQ(event.datastore_uuid(), std::string(16, '\1'));
+  EXPECT_EQ(event.time_nanos(), 5000000000);
+  EXPECT_EQ(event.principal(), "root@unix");
+  return event;
+}
+
+TEST(CatalogRecordsTest, EveryChangeHasItsEvent) {
+  const auto created = Parsed(CreateDatastoreChange{
+      .datastore = "default", .uuid = {}, .comment = "c"});
+  EXPECT_EQ(created.datastore_created().name(), "default");
+  EXPECT_EQ(created.datastore_created().comment(), "c");
+
+  const auto space = Parsed(CreateNamespaceChange{
+      .name = {.datastore = "default", .path = {{"a", "b"}}}, .comment = "c"});
+  EXPECT_EQ(space.namespace_created().path(), "a/b");
+  EXPECT_EQ(space.namespace_created().comment(), "c");
+
+  EXPECT_EQ(Parsed(DeleteNamespaceChange{
+                       .name = {.datastore = "default", .path = {{"a"}}}})
+                .namespace_deleted()
+                .path(),
+            "a");
+
+  const auto group = Parsed(UpdateGroupChange{
+      .name = ExampleGroup(), .owner = "o", .notes = std::nullopt});
+  EXPECT_EQ(group.group_updated().group().namespace_path(), "prod");
+  EXPECT_EQ(group.group_updated().owner(), "o");
+  EXPECT_FALSE(group.group_updated().has_notes());
+
+  const auto snapshot =
+      Parsed(UpdateSnapshotChange{.name = {.group = ExampleGroup(), .time = 9},
+                                  .notes = "",
+                                  .is_protected = false});
+  EXPECT_EQ(snapshot.snapshot_updated().time(), 9);
+  EXPECT_TRUE(snapshot.snapshot_updated().has_notes());
+  EXPECT_TRUE(snapshot.snapshot_updated().has_protected_());
+
+  Digest manifest;
+  manifest.bytes.fill(3);
+  const auto refused =
+      Parsed(RefusedPublishChange{.name = {.group = ExampleGroup(), .time = 9},
+                                  .session = Example().session,
+                                  .manifest = manifest});
+  EXPECT_EQ(refused.publish_refused().session(), std::string(16, '\2'));
+  EXPECT_EQ(refused.publish_refused().manifest(), std::string(32, '\3'));
+}
+
+}  // namespace
+}  // namespace cairn::index
