@@ -36,7 +36,7 @@ class ChunkRepository {
   struct Dependencies {
     FileSystem* files = nullptr;
     KvStore* kv = nullptr;  // with the tables of PlaceStore::TableNames()
-    Clock* clock = nullptr;
+    const Clock* clock = nullptr;
     Executor* executor = nullptr;
     absl::BitGenRef random;  // used by the repository alone
     FatalErrorSink* fatal_errors = nullptr;

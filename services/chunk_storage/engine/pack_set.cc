@@ -43,12 +43,16 @@ absl::StatusOr<SealedPack> PackSet::FindSealed(uint32_t number) const {
 
 absl::StatusOr<std::shared_ptr<PackWriter>> PackSet::WriterFor(
     const Uuid& session, PackClass pack_class) {
+  size_t slot = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    slot = pack_class == PackClass::kMetadata ? slots_.size() - 1
+                                              : binding_.SlotOf(session);
+    if (slots_[slot] != nullptr) return slots_[slot];
+  }
   RetrySeals();
   absl::MutexLock lock(&mutex_);
-  const size_t slot = pack_class == PackClass::kMetadata
-                          ? slots_.size() - 1
-                          : binding_.SlotOf(session);
-  if (slots_[slot] == nullptr) AwaitRoom();
+  AwaitRoom();
   if (slots_[slot] != nullptr) return slots_[slot];
   RETURN_IF_ERROR(context_->latch->Check());
   if (!HasRoom()) {
@@ -101,12 +105,20 @@ void PackSet::SealOrKeep(const std::shared_ptr<PackWriter>& writer) {
 }
 
 void PackSet::RetrySeals() {
-  std::vector<std::shared_ptr<PackWriter>> kept;
-  {
+  for (;;) {
+    std::shared_ptr<PackWriter> writer;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (kept_.empty()) return;
+      writer = std::move(kept_.front());
+      kept_.pop_front();
+    }
+    if (Seal(writer).ok()) continue;
+    // One failure speaks for the others: what they lack is the same.
     absl::MutexLock lock(&mutex_);
-    kept.swap(kept_);
+    kept_.push_front(std::move(writer));
+    return;
   }
-  for (const std::shared_ptr<PackWriter>& writer : kept) SealOrKeep(writer);
 }
 
 absl::Status PackSet::SyncAll() {

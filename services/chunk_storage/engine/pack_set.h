@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -106,7 +107,7 @@ class PackSet {
   absl::btree_map<uint32_t, std::shared_ptr<PackWriter>> unsealed_
       ABSL_GUARDED_BY(mutex_);
   // Of those, the ones whose seal came to an error.
-  std::vector<std::shared_ptr<PackWriter>> kept_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<PackWriter>> kept_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, SealedPack> sealed_ ABSL_GUARDED_BY(mutex_);
   uint32_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;
 };

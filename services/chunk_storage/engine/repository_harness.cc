@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
+#include "common/log/log.h"
 #include "common/status/status_macros.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -51,6 +52,7 @@ RepositoryHarness::RepositoryHarness(RepositoryOptions options, uint64_t seed,
       kv_(std::make_unique<MemoryKvStore>(PlaceStore::TableNames().size())),
       fatal_errors_(std::make_unique<RecordingFatalErrorSink>()),
       metrics_(&registry_) {
+  SetLogLevel(LogLevel::kError);
   // The root and what is above it are there before the service starts.
   EXPECT_OK(disk_.CreateDirectories(kRoot));
   EXPECT_OK(disk_.SyncDirectory("/data"));
@@ -87,13 +89,44 @@ void RepositoryHarness::Kill() {
   repository_.reset();
   files_.Recover();
   kv_->Recover();
+  ArmCrash();
+}
+
+void RepositoryHarness::ArmCrash() {
+  const absl::Status crash = absl::UnavailableError("power cut");
+  if (crash_at_change_.has_value()) {
+    const uint64_t done = files_.mutations();
+    files_.FailAllAfter(*crash_at_change_ > done ? *crash_at_change_ - done : 0,
+                        crash);
+  }
+  if (crash_at_commit_.has_value()) {
+    const uint64_t done = kv_->commit_count();
+    kv_->FailCommitsFrom(
+        *crash_at_commit_ > done ? *crash_at_commit_ - done : 1, crash);
+  }
+}
+
+void RepositoryHarness::CrashAfterChanges(uint64_t changes) {
+  crash_at_change_ = files_.mutations() + changes;
+  ArmCrash();
+}
+
+void RepositoryHarness::CrashAtCommit(uint64_t nth) {
+  crash_at_commit_ = kv_->commit_count() + nth;
+  ArmCrash();
 }
 
 void RepositoryHarness::PowerCut() {
+  crash_at_change_.reset();
+  crash_at_commit_.reset();
   files_.FailAllAfter(0, absl::UnavailableError("power cut"));
   kv_->PowerCut(random_);
   repository_.reset();
-  disk_.PowerCut(random_);
+  if (random_() % 3 == 0) {
+    disk_.PowerCutLosingAll();
+  } else {
+    disk_.PowerCut(random_);
+  }
   files_.Recover();
   kv_->Recover();
 }
@@ -146,6 +179,13 @@ std::vector<std::string> RepositoryHarness::PackPaths(
     paths.push_back(absl::StrCat(directory, "/", name));
   }
   return paths;
+}
+
+void RepositoryHarness::Tear(const std::string& path, std::string_view bytes) {
+  const auto file = disk_.OpenForWrite(path);
+  ASSERT_OK(file);
+  const std::string_view pieces[] = {bytes};
+  ASSERT_OK((*file)->WriteAt(*(*file)->Size(), pieces));
 }
 
 void RepositoryHarness::Damage(const DatastoreRef& datastore,

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -51,6 +51,10 @@ class RepositoryHarness {
   void Kill();
   // Ends it and loses power, keeping some of what was not synced.
   void PowerCut();
+  // The disk stops after `changes` more changes, and the rows with it; or the
+  // rows stop at their `nth` commit, and the disk goes on. Ends at PowerCut.
+  void CrashAfterChanges(uint64_t changes);
+  void CrashAtCommit(uint64_t nth);
   // Forgets every row, as if the database were lost. Only when not running.
   void LoseRows();
 
@@ -75,6 +79,9 @@ class RepositoryHarness {
   absl::StatusOr<std::string> Read(const RecordKey& key);
   StoreStatistics Statistics();
 
+  // Appends `bytes` to the file, as a torn write may.
+  void Tear(const std::string& path, std::string_view bytes);
+
   // Paths of pack files, and a look at their bytes.
   std::vector<std::string> PackPaths(const DatastoreRef& datastore) const;
   std::vector<std::string> PackPaths() const { return PackPaths(datastore_); }
@@ -82,6 +89,9 @@ class RepositoryHarness {
   void Damage(const DatastoreRef& datastore, const RecordKey& key);
 
  private:
+  // Sets up again what Kill or PowerCut took away.
+  void ArmCrash();
+
   const RepositoryOptions options_;
   std::mt19937_64 random_;
   FakeClock clock_;
@@ -94,6 +104,9 @@ class RepositoryHarness {
   MetricRegistry registry_;
   Metrics metrics_;
   uint64_t incarnation_ = 0;
+  // By FaultyFileSystem::mutations and MemoryKvStore::commit_count.
+  std::optional<uint64_t> crash_at_change_;
+  std::optional<uint64_t> crash_at_commit_;
   std::unique_ptr<ChunkRepository> repository_;
 
   const DatastoreRef datastore_ = {Uuid{{0xd5, 1}}, 3};

@@ -21,7 +21,7 @@ struct StoreContext {
   RepositoryOptions options;
   PackStore* packs = nullptr;
   PlaceStore* places = nullptr;
-  Clock* clock = nullptr;
+  const Clock* clock = nullptr;
   Executor* executor = nullptr;
   TaskTracker* tasks = nullptr;
   FatalLatch* latch = nullptr;
