@@ -1,16 +1,15 @@
 #include "services/maintenance/client/grpc_lease_client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/metrics/metric_registry.h"
 #include "common/metrics/rpc_metrics.h"
@@ -33,7 +32,7 @@ std::unique_ptr<ThreadPoolExecutor> OneThread() {
   return std::move(pool).value();
 }
 
-// The service behind a dispatcher on a loopback port. One thread, because
+// The service behind a dispatcher on a unix socket. One thread, because
 // the suite around the coordinator knows no more.
 class GrpcFixture final : public LeaseClientFixture {
  public:
@@ -64,23 +63,23 @@ class GrpcFixture final : public LeaseClientFixture {
         interceptors;
     interceptors.push_back(NewMethodTracker());
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     EXPECT_NE(server_, nullptr);
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    int fds[2];
+    EXPECT_EQ(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+        0);
+    unix_callers_.Remember(fds[0], {.kind = CallerKind::kUnix,
+                                    .role = CallerRole::kAdmin,
+                                    .principal = "root@unix"});
+    grpc::AddInsecureChannelFromFd(server_.get(), fds[0]);
     client_ = std::make_unique<GrpcLeaseClient>(
-        grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
-                                  grpc::InsecureChannelCredentials(),
-                                  arguments),
-        &clock_);
+        grpc::CreateInsecureChannelFromFd("test", fds[1]), &clock_);
   }
   ~GrpcFixture() override {
     client_.reset();
-    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Shutdown(absl::ToChronoTime(clock_.Now()));
     EXPECT_TRUE(dispatcher_->AwaitIdle(absl::Seconds(60)));
     server_.reset();
     unary_->Shutdown();

@@ -35,6 +35,11 @@ void CoordinatorRounds::Stop() {
   if (timer != 0) dependencies_.executor->Cancel(timer);
 }
 
+absl::Status CoordinatorRounds::last_result() const {
+  absl::MutexLock lock(&mutex_);
+  return last_result_;
+}
+
 void CoordinatorRounds::Schedule(absl::Duration delay) {
   absl::MutexLock lock(&mutex_);
   if (stopped_) return;
@@ -47,6 +52,7 @@ void CoordinatorRounds::RunAndSchedule() {
   absl::Duration delay = options_.period;
   {
     absl::MutexLock lock(&mutex_);
+    last_result_ = result;
     if (stopped_) return;
     if (result.ok()) {
       if (failures_ > 0) {

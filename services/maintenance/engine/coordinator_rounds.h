@@ -24,7 +24,7 @@ class CoordinatorRounds {
   struct Options {
     absl::Duration period = absl::Seconds(10);
     absl::Duration first_backoff = absl::Seconds(1);
-    absl::Duration max_backoff = absl::Seconds(30);
+    absl::Duration max_backoff = absl::Seconds(10);
     // Of one round's calls to other services, all together.
     absl::Duration timeout = absl::Seconds(30);
   };
@@ -47,6 +47,9 @@ class CoordinatorRounds {
   // Idempotent. Not to be called from the executor's tasks.
   void Stop();
 
+  // Of the last round that has ended. Unavailable before the first.
+  absl::Status last_result() const;
+
  private:
   void RunAndSchedule();
   absl::Status RunRound();
@@ -57,7 +60,9 @@ class CoordinatorRounds {
   const Dependencies dependencies_;
   CancellationToken stop_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  absl::Status last_result_ ABSL_GUARDED_BY(mutex_) =
+      absl::UnavailableError("no background round has ended yet");
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
   int failures_ ABSL_GUARDED_BY(mutex_) = 0;  // in a row

@@ -64,11 +64,13 @@ TEST_F(CoordinatorRoundsTest, RepeatsSoonerAndNotTooOftenWhileOneIsDown) {
   suite_.executor.Run();
   EXPECT_EQ(calls, 2) << "both datastores were tried";
   suite_.executor.AdvanceAndRun(absl::Minutes(10));
-  EXPECT_EQ(calls, 2 * (1 + 5 + 18)) << "after 1, 2, 4, 8, 16, then each 30 s";
+  EXPECT_EQ(calls, 2 * (1 + 4 + 58)) << "after 1, 2, 4, 8, then each 10 s";
   EXPECT_EQ(suite_.metrics.round_failures.Value(), calls / 2);
   suite_.chunks.FailWith(absl::OkStatus());
-  suite_.executor.AdvanceAndRun(absl::Seconds(30));
+  EXPECT_THAT(rounds_->last_result(), StatusIs(absl::StatusCode::kUnavailable));
+  suite_.executor.AdvanceAndRun(absl::Seconds(10));
   EXPECT_EQ(Floor(suite_.ref), 1u);
+  EXPECT_THAT(rounds_->last_result(), IsOk());
 }
 
 TEST_F(CoordinatorRoundsTest, OneDatastoreInTroubleKeepsNoOtherFromItsFloor) {

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/io/data_directory.h"
+#include "common/io/posix_file_system.h"
+#include "common/rocks/rocks_kv_store.h"
+#include "common/server/service.h"
+#include "services/chunk_storage/client/chunk_client.h"
+#include "services/index/client/catalog_client.h"
+#include "services/index/client/fence_client.h"
+#include "services/maintenance/client/local_lease_client.h"
+#include "services/maintenance/engine/coordinator_rounds.h"
+#include "services/maintenance/engine/lease_coordinator.h"
+#include "services/maintenance/metrics.h"
+#include "services/maintenance/options.h"
+#include "services/maintenance/rpc/maintenance_service.h"
+
+namespace cairn::maintenance {
+
+// Maintenance as a service of a process: owns everything it is made of, in
+// the directory `data_dir`/maintenance.
+class MaintenanceServer final : public Service {
+ public:
+  // The services that maintenance calls.
+  struct Peers {
+    CatalogClient* catalog = nullptr;
+    FenceClient* fence = nullptr;
+    ChunkClient* chunks = nullptr;
+  };
+  // Asked once, by Start: services of the same process are started before.
+  // What it gives lives until Stop has returned.
+  using FindPeers = std::function<absl::StatusOr<Peers>(ServiceContext&)>;
+
+  MaintenanceServer(const Options& options, std::string data_dir,
+                    FindPeers find_peers);
+  ~MaintenanceServer() override;
+
+  std::string name() const override { return "maintenance"; }
+  absl::Status Start(ServiceContext& context) override;
+  void Drain() override;
+  void Stop() override;
+
+  // For the other services of the process, between Start and Stop.
+  LeaseClient* client() { return client_.get(); }
+
+ private:
+  absl::Status OpenStore(ServiceContext& context);
+
+  const Options options_;
+  const std::string data_dir_;
+  const FindPeers find_peers_;
+
+  // In the order of their use: each needs only those before it.
+  PosixFileSystem files_;
+  std::unique_ptr<DataDirectory> directory_;
+  std::unique_ptr<RocksKvStore> kv_;
+  std::unique_ptr<MaintenanceMetrics> metrics_;
+  std::unique_ptr<LeaseCoordinator> coordinator_;
+  std::unique_ptr<CoordinatorRounds> rounds_;
+  std::unique_ptr<MaintenanceServiceImpl> service_;
+  std::unique_ptr<LocalLeaseClient> client_;
+};
+
+}  // namespace cairn::maintenance
