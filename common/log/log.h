@@ -98,6 +98,11 @@ class FatalMessage {
   std::ostringstream stream_;
 };
 
+// Makes a stream expression void; binds looser than <<, tighter than ?:.
+struct Voidify {
+  void operator&(std::ostream&) const {}
+};
+
 template <typename T>
 void PrintValue(std::ostream& out, const T& value) {
   if constexpr (requires { out << value; }) {
@@ -135,30 +140,27 @@ std::unique_ptr<std::string> CheckStatus(const absl::Status& status,
 #define CAIRN_LOG_WARNING CAIRN_LOG_AT_(kWarning)
 #define CAIRN_LOG_ERROR CAIRN_LOG_AT_(kError)
 
-// The switch keeps an `else` after LOG(...) with the caller's own `if`.
-#define CAIRN_LOG_AT_(level)                              \
-  switch (0)                                              \
-  default:                                                \
-    if (!::cairn::LogEnabled(::cairn::LogLevel::level)) { \
-    } else                                                \
-      ::cairn::log_internal::Message(::cairn::LogLevel::level).stream()
+// An expression, so that an `else` after LOG(...) belongs to the caller's
+// own `if`.
+#define CAIRN_LOG_AT_(level)                     \
+  !::cairn::LogEnabled(::cairn::LogLevel::level) \
+      ? (void)0                                  \
+      : ::cairn::log_internal::Voidify() &       \
+            ::cairn::log_internal::Message(::cairn::LogLevel::level).stream()
 
 // For broken invariants of our own code only, never for untrusted input.
-#define CHECK(condition)                                               \
-  switch (0)                                                           \
-  default:                                                             \
-    if (condition) [[likely]] {                                        \
-    } else                                                             \
-      ::cairn::log_internal::FatalMessage(__FILE__, __LINE__).stream() \
-          << #condition << " "
+#define CHECK(condition)                                                     \
+  (condition)                                                                \
+      ? (void)0                                                              \
+      : ::cairn::log_internal::Voidify() &                                   \
+            ::cairn::log_internal::FatalMessage(__FILE__, __LINE__).stream() \
+                << #condition << " "
 
-#define CAIRN_CHECK_FAILED_(failure_expr)                               \
-  switch (0)                                                            \
-  default:                                                              \
-    if (auto cairn_check_ = (failure_expr); !cairn_check_) [[likely]] { \
-    } else                                                              \
-      ::cairn::log_internal::FatalMessage(__FILE__, __LINE__).stream()  \
-          << *cairn_check_
+#define CAIRN_CHECK_FAILED_(failure_expr)                              \
+  while (const auto cairn_check_ = (failure_expr))                     \
+  [[unlikely]] ::cairn::log_internal::FatalMessage(__FILE__, __LINE__) \
+          .stream()                                                    \
+      << *cairn_check_
 
 #define CAIRN_CHECK_OP_(op, a, b)                          \
   CAIRN_CHECK_FAILED_(::cairn::log_internal::CheckCompare( \

@@ -110,14 +110,14 @@ absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text,
     if (has_tls_files) return endpoint;
     return absl::InvalidArgumentError(
         absl::StrCat("address ", whole,
-                     " needs tls_ca_file, tls_cert_file and tls_key_file"));
+                     " needs tls-ca-file, tls-cert-file and tls-key-file"));
   }
   if (endpoint.host == "localhost") endpoint.host = "127.0.0.1";
   if (!IsLoopbackAddress(endpoint.host)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "address ", whole,
-        " is plaintext and not loopback: set tls_ca_file, tls_cert_file and "
-        "tls_key_file, or use 127.0.0.1, [::1] or unix:/path"));
+        " is plaintext and not loopback: set tls-ca-file, tls-cert-file and "
+        "tls-key-file, or use 127.0.0.1, [::1] or unix:/path"));
   }
   return endpoint;
 }

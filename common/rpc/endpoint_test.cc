@@ -45,13 +45,13 @@ TEST(ParseEndpointTest, RefusesPlaintextOffLoopbackAndSaysWhatToSet) {
                            "plaintext:192.168.0.1:1", "128.0.0.1:1"}) {
     EXPECT_THAT(ParseEndpoint(text, false),
                 StatusIs(absl::StatusCode::kInvalidArgument,
-                         AllOf(HasSubstr(text), HasSubstr("tls_cert_file"))));
+                         AllOf(HasSubstr(text), HasSubstr("tls-cert-file"))));
   }
   EXPECT_THAT(ParseEndpoint("plaintext:0.0.0.0:1", true),
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(
       ParseEndpoint("tls:host:1", false),
-      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tls_ca_file")));
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tls-ca-file")));
 }
 
 TEST(ParseEndpointTest, RefusesWhatIsNoAddress) {

@@ -31,7 +31,7 @@ absl::Status FileError(const char* setting, const std::string& path) {
 absl::Status CheckTlsFiles(const TlsFiles& files) {
   if (files.ca.empty() || files.cert.empty() || files.key.empty()) {
     return absl::InvalidArgumentError(
-        "tls_ca_file, tls_cert_file and tls_key_file must be set together");
+        "tls-ca-file, tls-cert-file and tls-key-file must be set together");
   }
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
       SSL_CTX_new(TLS_method()), &SSL_CTX_free);
@@ -39,16 +39,16 @@ absl::Status CheckTlsFiles(const TlsFiles& files) {
     return absl::InternalError(absl::StrCat("TLS: ", OpenSslError()));
   }
   if (SSL_CTX_load_verify_file(context.get(), files.ca.c_str()) != 1) {
-    return FileError("tls_ca_file", files.ca);
+    return FileError("tls-ca-file", files.ca);
   }
   if (SSL_CTX_use_certificate_chain_file(context.get(), files.cert.c_str()) !=
       1) {
-    return FileError("tls_cert_file", files.cert);
+    return FileError("tls-cert-file", files.cert);
   }
   // OpenSSL compares the key with the certificate that it has already.
   if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(),
                                   SSL_FILETYPE_PEM) != 1) {
-    return FileError("tls_key_file", files.key);
+    return FileError("tls-key-file", files.key);
   }
   return absl::OkStatus();
 }

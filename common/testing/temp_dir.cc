@@ -20,8 +20,10 @@ std::string BaseDirectory() {
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string path = absl::StrCat(BaseDirectory(), "/cairn.XXXXXX");
+TempDir::TempDir() : TempDir(BaseDirectory()) {}
+
+TempDir::TempDir(std::string_view base) {
+  std::string path = absl::StrCat(base, "/cairn.XXXXXX");
   if (::mkdtemp(path.data()) == nullptr) {
     std::perror(path.c_str());
     std::abort();

@@ -10,6 +10,8 @@ namespace cairn {
 class TempDir {
  public:
   TempDir();
+  // Below `base`: "/tmp" where the path must be short, as for unix sockets.
+  explicit TempDir(std::string_view base);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

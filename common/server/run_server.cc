@@ -1,0 +1,108 @@
+#include "common/server/run_server.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include <iostream>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "common/log/log.h"
+#include "common/rpc/library_logs.h"
+#include "common/server/cairn_server.h"
+#include "common/server/fatal_exit.h"
+#include "common/server/process_memory.h"
+
+namespace cairn {
+namespace {
+
+// How often a drain looks whether it has ended or a second signal has come.
+constexpr absl::Duration kDrainStep = absl::Milliseconds(50);
+
+// SIGTERM and SIGINT, taken by waiting for them instead of by a handler.
+class StopSignals {
+ public:
+  // Before there are threads, which inherit that the signals are blocked.
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    // A peer that has gone is told by the error of the write.
+    signal(SIGPIPE, SIG_IGN);
+  }
+
+  int Wait() const {
+    int number = 0;
+    while (sigwait(&signals_, &number) != 0) {
+    }
+    return number;
+  }
+
+  bool Pending() const {
+    const timespec now = {0, 0};
+    return sigtimedwait(&signals_, nullptr, &now) > 0;
+  }
+
+  // From now on a signal ends the process.
+  void Unblock() const { pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
+
+ private:
+  sigset_t signals_;
+};
+
+absl::Status Validate(const ServerProgram& program) {
+  absl::Status status = program.server->Validate();
+  if (status.ok() && program.validate) status = program.validate();
+  return status;
+}
+
+void DrainUntilIdle(const StopSignals& signals, const Clock& clock,
+                    absl::Duration timeout, CairnServer& server) {
+  const absl::Duration end = clock.Monotonic() + timeout;
+  server.Drain();
+  while (clock.Monotonic() < end && !server.AwaitIdle(kDrainStep)) {
+    if (signals.Pending()) {
+      LOG(WARNING) << "drain ends early: second signal";
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
+  const StopSignals signals;
+  BoundProcessMemory();
+  InitializeLog({.service = program.name});
+  const absl::StatusOr<ParsedCommand> command =
+      program.settings->Parse(argc, argv, std::cout);
+  if (command.ok() && *command == ParsedCommand::kExit) return 0;
+  const absl::Status valid =
+      command.ok() ? Validate(program) : command.status();
+  if (!valid.ok()) {
+    std::cerr << program.name << ": " << valid.message() << "\n";
+    return kConfigExitCode;
+  }
+  if (program.settings->check_only()) return 0;
+
+  InitializeLog(program.server->Log(program.name));
+  InitializeLibraryLogs();
+  const SystemClock clock;
+  FatalExit fatal;
+  absl::StatusOr<std::unique_ptr<CairnServer>> server =
+      CairnServer::Start(program.name, *program.server, program.build(),
+                         {.clock = &clock, .fatal_errors = &fatal});
+  if (!server.ok()) {
+    LOG(ERROR) << "server did not start: " << server.status().ToString();
+    return 1;
+  }
+  const int number = signals.Wait();
+  LOG(INFO) << "server was asked to stop signal=" << number;
+  DrainUntilIdle(signals, clock, program.server->drain_timeout, **server);
+  signals.Unblock();
+  (*server)->Shutdown();
+  return 0;
+}
+
+}  // namespace cairn
