@@ -4,9 +4,12 @@
 
 namespace cairn {
 
+// Owned where objects are composed; everything else takes absl::BitGenRef.
+using SystemBitGen = absl::BitGen;
+
 // A generator seeded from the operating system. The only source of chance:
 // made where objects are composed, everything else takes an absl::BitGenRef.
 // Not for keys, tokens or nonces. Not thread-safe.
-absl::BitGen NewSystemBitGen();
+SystemBitGen NewSystemBitGen();
 
 }  // namespace cairn

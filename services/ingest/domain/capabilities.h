@@ -8,11 +8,8 @@
 
 namespace cairn::ingest {
 
-inline constexpr char kServerVersion[] = "0.1.0";
-
 // What this server speaks and what it limits.
 struct Capabilities {
-  std::string server_version = kServerVersion;
   std::vector<std::string> chunkers = {"gear-v1", "fixed-v1"};
   std::vector<std::string> encodings = {"raw", "zstd"};
   std::vector<std::string> features = {"write-stream", "resume", "holes",

@@ -4,32 +4,40 @@
 
 namespace cairn::ingest {
 
-std::vector<AuthorizationRow> AuthorizationRows() {
-  const std::string backup = "cairn.ingest.v1.BackupService/";
-  const std::string restore = "cairn.ingest.v1.RestoreService/";
-  const std::string catalog = "cairn.ingest.v1.CatalogService/";
+std::vector<AuthorizationRow> BackupRows() {
+  const std::string service = "cairn.ingest.v1.BackupService/";
   return {
-      {backup + "GetCapabilities", kEveryRole},
-      {backup + "OpenSession", kEveryRole, DrainRule::kRefuse},
-      {backup + "GetSession", kEveryRole},
-      {backup + "ListSessions", kEveryRole},
-      {backup + "RenewSession", kEveryRole},
-      {backup + "WriteStream", kEveryRole, DrainRule::kRefuse},
-      {backup + "FinishSession", kEveryRole},
-      {backup + "AbortSession", kEveryRole},
-      {restore + "ReadArchive", kEveryRole, DrainRule::kRefuse},
-      {catalog + "ListDatastores", kEveryRole},
-      {catalog + "CreateDatastore", kAdminsAndServices},
-      {catalog + "ListNamespaces", kEveryRole},
-      {catalog + "CreateNamespace", kAdminsAndServices},
-      {catalog + "DeleteNamespace", kAdminsAndServices},
-      {catalog + "ListGroups", kEveryRole},
-      {catalog + "UpdateGroup", kEveryRole},
-      {catalog + "ListSnapshots", kEveryRole},
-      {catalog + "GetSnapshot", kEveryRole},
-      {catalog + "UpdateSnapshot", kEveryRole},
-      {catalog + "ListLeases", kAdminsAndServices},
-      {catalog + "GetStatus", kAdminsAndServices},
+      {service + "GetCapabilities", kEveryRole},
+      {service + "OpenSession", kEveryRole, DrainRule::kRefuse},
+      {service + "GetSession", kEveryRole},
+      {service + "ListSessions", kEveryRole},
+      {service + "RenewSession", kEveryRole},
+      {service + "WriteStream", kEveryRole, DrainRule::kRefuse},
+      {service + "FinishSession", kEveryRole},
+      {service + "AbortSession", kEveryRole},
+  };
+}
+
+std::vector<AuthorizationRow> RestoreRows() {
+  return {{"cairn.ingest.v1.RestoreService/ReadArchive", kEveryRole,
+           DrainRule::kRefuse}};
+}
+
+std::vector<AuthorizationRow> CatalogRows() {
+  const std::string service = "cairn.ingest.v1.CatalogService/";
+  return {
+      {service + "ListDatastores", kEveryRole},
+      {service + "CreateDatastore", kAdminsAndServices},
+      {service + "ListNamespaces", kEveryRole},
+      {service + "CreateNamespace", kAdminsAndServices},
+      {service + "DeleteNamespace", kAdminsAndServices},
+      {service + "ListGroups", kEveryRole},
+      {service + "UpdateGroup", kEveryRole},
+      {service + "ListSnapshots", kEveryRole},
+      {service + "GetSnapshot", kEveryRole},
+      {service + "UpdateSnapshot", kEveryRole},
+      {service + "ListLeases", kAdminsAndServices},
+      {service + "GetStatus", kAdminsAndServices},
   };
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/version.h"
 #include "common/status/status_macros.h"
 #include "common/wire/scalars.h"
 #include "common/wire/session.h"
@@ -51,7 +52,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::GetCapabilities(
     v1::GetCapabilitiesResponse* response) {
   return dispatcher_->Serve(context, [=, this](const Call&) {
     const Capabilities capabilities = frontend_->GetCapabilities();
-    response->set_server_version(capabilities.server_version);
+    response->set_server_version(kVersion);
     for (const std::string& name : capabilities.chunkers) {
       response->add_chunkers(name);
     }

@@ -1,11 +1,11 @@
 #include "services/ingest/rpc/catalog_service.h"
 
+#include "common/config/version.h"
 #include "common/status/status_macros.h"
 #include "common/wire/datastore.h"
 #include "common/wire/lease.h"
 #include "common/wire/scalars.h"
 #include "common/wire/snapshot.h"
-#include "services/ingest/domain/capabilities.h"
 #include "services/ingest/rpc/catalog_queries.h"
 
 namespace cairn::ingest {
@@ -220,7 +220,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::GetStatus(
         }
         ASSIGN_OR_RETURN(const SuiteStatus status,
                          observer_->Observe(call, datastore));
-        response->set_server_version(kServerVersion);
+        response->set_server_version(kVersion);
         for (const ServiceStatus& service : status.services) {
           WriteService(service, *response->add_services());
         }

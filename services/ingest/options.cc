@@ -1,0 +1,80 @@
+#include "services/ingest/options.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/compression/zstd.h"
+#include "common/model/record.h"
+#include "services/ingest/engine/archive_reader.h"
+#include "services/ingest/engine/frame_store.h"
+
+namespace cairn::ingest {
+namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kMaxMemoryBytes = uint64_t{64} << 30;
+
+absl::Status CheckMemory(absl::string_view name, uint64_t all_bytes,
+                         uint64_t guaranteed_bytes) {
+  if (all_bytes >= guaranteed_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is ", all_bytes, ", one stream with chunks of ",
+                   kMaxRecordPlainBytes, " needs ", guaranteed_bytes));
+}
+
+}  // namespace
+
+absl::Status Options::Validate() const {
+  const absl::Status write =
+      CheckMemory("write-memory", write_memory_bytes,
+                  FrameStore::GuaranteeFor(kMaxRecordPlainBytes));
+  if (!write.ok()) return write;
+  return CheckMemory("read-memory", read_memory_bytes,
+                     ArchiveReader::GuaranteeFor(kMaxRecordPlainBytes));
+}
+
+IngestEngine::Options Options::Engine() const {
+  IngestEngine::Options engine;
+  engine.backup.writer.watermark_interval_bytes = watermark_interval_bytes;
+  engine.backup.records.zstd_level = static_cast<int>(zstd_level);
+  engine.backup.memory = {.process_bytes = write_memory_bytes,
+                          .stream_bytes = write_stream_memory_bytes};
+  engine.backup.sessions.lease_ttl = lease_ttl;
+  engine.backup.sessions.idle_timeout = session_idle_timeout;
+  engine.backup.sessions.max_sessions = static_cast<size_t>(max_sessions);
+  engine.backup.sessions.holder = holder;
+  engine.restore.memory = {.process_bytes = read_memory_bytes,
+                           .stream_bytes = read_stream_memory_bytes};
+  engine.restore.lease_ttl = lease_ttl;
+  engine.restore.holder = holder;
+  return engine;
+}
+
+void RegisterSettings(Settings& settings, const std::string& prefix,
+                      Options* options) {
+  settings.AddBytes(prefix + "write-memory", &options->write_memory_bytes, kMiB,
+                    kMaxMemoryBytes,
+                    "received bytes that all write streams may hold");
+  settings.AddBytes(prefix + "write-stream-memory",
+                    &options->write_stream_memory_bytes, kMiB, kMaxMemoryBytes,
+                    "received bytes that one write stream may hold");
+  settings.AddBytes(prefix + "read-memory", &options->read_memory_bytes, kMiB,
+                    kMaxMemoryBytes, "bytes that all reads may hold");
+  settings.AddBytes(prefix + "read-stream-memory",
+                    &options->read_stream_memory_bytes, kMiB, kMaxMemoryBytes,
+                    "bytes that one read may hold");
+  settings.AddBytes(prefix + "watermark-interval",
+                    &options->watermark_interval_bytes, kMiB, uint64_t{1} << 30,
+                    "input of a stream between two durable watermarks");
+  settings.Add(prefix + "zstd-level", &options->zstd_level, kMinZstdLevel,
+               kMaxZstdLevel, "level at which new chunks are compressed");
+  settings.Add(prefix + "lease-ttl", &options->lease_ttl, absl::Seconds(5),
+               absl::Hours(24), "how long a lease lasts without a renewal");
+  settings.Add(prefix + "session-idle-timeout", &options->session_idle_timeout,
+               absl::ZeroDuration(), absl::Hours(24 * 7),
+               "how long the lease of an unused session is renewed");
+  settings.Add(prefix + "max-sessions", &options->max_sessions, 1, 1'000'000,
+               "sessions that this process keeps alive");
+  settings.Add(prefix + "lease-holder", &options->holder,
+               "name of this process in leases, for people");
+}
+
+}  // namespace cairn::ingest

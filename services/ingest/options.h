@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/config/settings.h"
+#include "services/ingest/engine/ingest_engine.h"
+
+namespace cairn::ingest {
+
+// How ingest works, alone or in cairnd. The fields hold the defaults.
+struct Options {
+  // Received bytes that all write streams together, and one alone, may hold.
+  // A stream begins only when its largest chunk is sure to fit.
+  uint64_t write_memory_bytes = uint64_t{96} << 20;
+  uint64_t write_stream_memory_bytes = uint64_t{32} << 20;
+  // The same of reads, encoded and decoded bytes.
+  uint64_t read_memory_bytes = uint64_t{64} << 20;
+  uint64_t read_stream_memory_bytes = uint64_t{16} << 20;
+  // Input between two watermarks: smaller ones make a lost connection cheap,
+  // larger ones save syncs.
+  uint64_t watermark_interval_bytes = uint64_t{32} << 20;
+  int64_t zstd_level = 1;
+  // Without a renewal a session's lease lasts so long.
+  absl::Duration lease_ttl = absl::Minutes(2);
+  // How long ingest renews the lease of a session that nobody uses.
+  absl::Duration session_idle_timeout = absl::Minutes(5);
+  int64_t max_sessions = 1024;  // that one process keeps alive
+  // Who holds the leases, for people.
+  std::string holder = "ingest";
+
+  // InvalidArgument names the setting.
+  absl::Status Validate() const;
+  IngestEngine::Options Engine() const;
+};
+
+// `prefix` is put before each name: "" or "ingest-". `options` outlives
+// `settings`.
+void RegisterSettings(Settings& settings, const std::string& prefix,
+                      Options* options);
+
+}  // namespace cairn::ingest
