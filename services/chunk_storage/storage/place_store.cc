@@ -118,6 +118,8 @@ absl::StatusOr<std::vector<StoredDatastore>> PlaceStore::ListDatastores()
 
 absl::Status PlaceStore::SaveDatastore(const StoredDatastore& datastore) {
   KvBatch batch;
+  // Small, and the way to a sweep that frees space.
+  batch.set_passes_gate(true);
   batch.Put(kDatastores, std::string(datastore.ref.uuid.view()),
             DatastoreValue(datastore));
   return kv_->Commit(batch, Durability::kSynced);
@@ -191,6 +193,9 @@ absl::StatusOr<std::vector<bool>> PlaceStore::FindDamaged(
 absl::Status PlaceStore::CommitSealed(const SealBatch& batch) {
   const uint32_t datastore = batch.datastore.number;
   KvBatch changes;
+  // The pack takes its space already; a store that could not seal could not
+  // start on a full disk.
+  changes.set_passes_gate(true);
   for (const PlacedRecord& record : batch.places) {
     changes.Put(kPlaces, EncodePlaceKey(datastore, record.key),
                 EncodePlace(record.place));
@@ -218,6 +223,7 @@ absl::Status PlaceStore::SaveDamage(uint32_t datastore,
   row.set_why(why);
   const std::string key = EncodePlaceKey(datastore, record.key);
   KvBatch changes;
+  changes.set_passes_gate(true);
   if (place_is_stored) changes.Put(kPlaces, key, EncodePlace(record.place));
   changes.Put(kDamaged, key, row.SerializeAsString());
   return kv_->Commit(changes, Durability::kSynced);
