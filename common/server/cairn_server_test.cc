@@ -49,7 +49,6 @@ class CairnServerTest : public ::testing::Test {
     options_.data_dir = directory_.path();
     options_.listen = std::move(listen);
     options_.tls = tls;
-    options_.metrics_listen = "127.0.0.1:0";
     options_.health_listen = "127.0.0.1:0";
     options_.worker_threads = 2;
     options_.rpc_threads = 2;
@@ -303,6 +302,7 @@ TEST_F(CairnServerTest, TheHealthPortServesNothingElse) {
 }
 
 TEST_F(CairnServerTest, ShowsItsMetricsOverHttp) {
+  options_.metrics_listen = "127.0.0.1:0";
   ASSERT_OK_AND_ASSIGN(const auto server, Start({"127.0.0.1:0"}));
   ASSERT_OK(Ask({.target = Loopback(server->port())}));
   const std::string text = Scrape(server->metrics_port());
