@@ -32,14 +32,14 @@ class RocksFullDiskTest : public ::testing::Test {
                           ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
     if (!unshared ||
         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", path.c_str(), "tmpfs", 0, "size=24m") != 0) {
+        ::mount("none", path.c_str(), "tmpfs", 0, "size=32m") != 0) {
       GTEST_SKIP() << "this system does not let a test mount a file system";
     }
     mounted_ = true;
     options_ = {.path = path + "/db",
                 .tables = {{"a"}},
                 .write_buffer_bytes = 1 << 20,
-                .reserve_bytes = 4 << 20,
+                .reserve_bytes = 8 << 20,
                 .ballast_bytes = 4 << 20};
   }
   void TearDown() override {

@@ -60,7 +60,8 @@ class RocksKvStore final : public KvStore {
     uint64_t write_buffer_bytes = uint64_t{16} << 20;
     uint64_t max_wal_bytes = uint64_t{64} << 20;
     int max_open_files = 256;
-    // What a RocksDB of this size needs to flush and compact its way out.
+    // What RocksDB needs to flush and compact its way out: at least 8 times
+    // write_buffer_bytes, to which its compactions are cut.
     uint64_t reserve_bytes = uint64_t{128} << 20;
     uint64_t ballast_bytes = uint64_t{64} << 20;
     // Asked for free space, and creates `path`. Null: the machine's. RocksDB

@@ -61,6 +61,11 @@ rocksdb::ColumnFamilyOptions RocksTableOptions(
   // A memtable of one block would be full before its first entry.
   family.arena_block_size =
       std::min<size_t>(kArenaBlockBytes, family.write_buffer_size / 8);
+  // What one compaction writes before it frees anything stays below the
+  // reserve, which is 8 * write_buffer_bytes.
+  family.target_file_size_base = options.write_buffer_bytes;
+  family.max_bytes_for_level_base = 2 * options.write_buffer_bytes;
+  family.max_compaction_bytes = 5 * options.write_buffer_bytes;
   family.compression =
       table.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
   family.level_compaction_dynamic_level_bytes = true;
