@@ -34,10 +34,10 @@ struct ChunkerSpec {
 // may be as large as the archive.
 struct ChunkEntry {
   bool is_hole = false;
-  uint64_t length = 0;   // plain bytes of one repetition, > 0
-  uint64_t repeat = 1;   // > 0
-  Domain domain;         // of the chunk; zero for a hole
-  Digest digest;         // of the chunk; zero for a hole
+  uint64_t length = 0;  // plain bytes of one repetition, > 0
+  uint64_t repeat = 1;  // > 0
+  Domain domain;        // of the chunk; zero for a hole
+  Digest digest;        // of the chunk; zero for a hole
   uint64_t total_length() const { return length * repeat; }
   friend bool operator==(const ChunkEntry&, const ChunkEntry&) = default;
 };
@@ -51,11 +51,11 @@ struct PlacedEntry {
 
 // The root of an archive's tree of pages (common/page/page.h).
 struct PageRoot {
-  Digest page;              // id of the root page
-  uint32_t level = 0;       // 0: the root is a leaf page
-  uint64_t size_bytes = 0;  // logical length of the archive
-  uint64_t chunk_count = 0; // chunk references, repeats counted, holes not
-  uint64_t hole_bytes = 0;  // of size_bytes, how many are holes
+  Digest page;               // id of the root page
+  uint32_t level = 0;        // 0: the root is a leaf page
+  uint64_t size_bytes = 0;   // logical length of the archive
+  uint64_t chunk_count = 0;  // chunk references, repeats counted, holes not
+  uint64_t hole_bytes = 0;   // of size_bytes, how many are holes
   friend bool operator==(const PageRoot&, const PageRoot&) = default;
 };
 

@@ -41,7 +41,7 @@ struct Call {
   // Wall clock; absl::InfiniteFuture() only inside one process.
   absl::Time deadline = absl::InfiniteFuture();
   const CancellationToken* cancellation = nullptr;  // may be null
-  std::string trace_parent;  // W3C traceparent, or empty
+  std::string trace_parent;                         // W3C traceparent, or empty
 };
 
 }  // namespace cairn

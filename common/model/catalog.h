@@ -118,9 +118,8 @@ struct RefusedPublishChange {
   Uuid session;
   Digest manifest;
 };
-using CatalogChange =
-    std::variant<CreateDatastoreChange, CreateNamespaceChange,
-                 DeleteNamespaceChange, UpdateGroupChange,
-                 UpdateSnapshotChange, RefusedPublishChange>;
+using CatalogChange = std::variant<CreateDatastoreChange, CreateNamespaceChange,
+                                   DeleteNamespaceChange, UpdateGroupChange,
+                                   UpdateSnapshotChange, RefusedPublishChange>;
 
 }  // namespace cairn
