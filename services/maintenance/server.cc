@@ -7,13 +7,32 @@
 #include "common/config/version.h"
 #include "common/model/call.h"
 #include "common/random/system_random.h"
+#include "common/rpc/channel.h"
 #include "common/status/status_macros.h"
+#include "services/chunk_storage/client/grpc_chunk_client.h"
+#include "services/index/client/grpc_index_client.h"
 #include "services/maintenance/storage/lease_store.h"
 
 namespace cairn::maintenance {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
+
+// Clients of the other services, over gRPC.
+struct GrpcPeers {
+  std::unique_ptr<GrpcIndexClient> index;
+  std::unique_ptr<GrpcChunkClient> chunks;
+};
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
+    const std::string& target, const TlsFiles& tls) {
+  ChannelOptions options;
+  options.target = target;
+  options.tls_ca_file = tls.ca;
+  options.tls_cert_file = tls.cert;
+  options.tls_key_file = tls.key;
+  return CreateChannel(options);
+}
 
 }  // namespace
 
@@ -27,6 +46,7 @@ MaintenanceServer::~MaintenanceServer() { Stop(); }
 
 absl::Status MaintenanceServer::OpenStore(ServiceContext& context) {
   auto random = NewSystemBitGen();
+  RETURN_IF_ERROR(files_.CreateDirectories(data_dir_));
   const std::string path = absl::StrCat(data_dir_, "/maintenance");
   ASSIGN_OR_RETURN(directory_,
                    DataDirectory::Open({.path = path,
@@ -95,6 +115,29 @@ void MaintenanceServer::Stop() {
   metrics_.reset();
   kv_.reset();
   directory_.reset();
+}
+
+std::vector<std::unique_ptr<Service>> BuildServices(
+    const Options& options, const PeerOptions& peers,
+    const ServerOptions& server) {
+  // Kept by the function below, and so by the service.
+  const auto clients = std::make_shared<GrpcPeers>();
+  const auto find_peers =
+      [peers, tls = server.tls, clients](
+          ServiceContext& context) -> absl::StatusOr<MaintenanceServer::Peers> {
+    ASSIGN_OR_RETURN(const auto index, Connect(peers.index, tls));
+    ASSIGN_OR_RETURN(const auto chunks, Connect(peers.chunk_storage, tls));
+    clients->index = std::make_unique<GrpcIndexClient>(index, context.clock());
+    clients->chunks =
+        std::make_unique<GrpcChunkClient>(chunks, context.clock());
+    return MaintenanceServer::Peers{.catalog = clients->index.get(),
+                                    .fence = clients->index.get(),
+                                    .chunks = clients->chunks.get()};
+  };
+  std::vector<std::unique_ptr<Service>> services;
+  services.push_back(std::make_unique<MaintenanceServer>(
+      options, server.data_dir, find_peers));
+  return services;
 }
 
 }  // namespace cairn::maintenance

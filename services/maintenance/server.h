@@ -3,12 +3,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/io/data_directory.h"
 #include "common/io/posix_file_system.h"
 #include "common/rocks/rocks_kv_store.h"
+#include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "services/chunk_storage/client/chunk_client.h"
 #include "services/index/client/catalog_client.h"
@@ -65,5 +67,11 @@ class MaintenanceServer final : public Service {
   std::unique_ptr<MaintenanceServiceImpl> service_;
   std::unique_ptr<LocalLeaseClient> client_;
 };
+
+// The service in a process of its own, over connections to its peers. They
+// are made when they are first used, with the server's own TLS files.
+std::vector<std::unique_ptr<Service>> BuildServices(
+    const Options& options, const PeerOptions& peers,
+    const ServerOptions& server);
 
 }  // namespace cairn::maintenance

@@ -128,5 +128,42 @@ TEST_F(MaintenanceServerTest, OneProcessOwnsTheDirectory) {
   EXPECT_THAT(TryStart(), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+TEST_F(MaintenanceServerTest, StartsWithoutItsPeersAndSaysSo) {
+  Stop();
+  ServerOptions server;
+  server.data_dir = directory_.Join("apart/data");
+  server.listen = {"127.0.0.1:0"};
+  server.worker_threads = 2;
+  server.rpc_threads = 2;
+  server.max_streams = 1;
+  PeerOptions peers;
+  peers.index = "unix:/nonexistent/index.sock";
+  peers.chunk_storage = "unix:/nonexistent/chunk_storage.sock";
+  ASSERT_OK_AND_ASSIGN(
+      server_, CairnServer::Start("maintenance", server,
+                                  BuildServices({}, peers, server),
+                                  {.clock = &clock_, .fatal_errors = &fatal_}));
+  auto channel =
+      CreateChannel({.target = absl::StrCat("127.0.0.1:", server_->port())});
+  ASSERT_OK(channel);
+  client_ = std::make_unique<GrpcLeaseClient>(*channel, &clock_);
+  EXPECT_THAT(client_->Acquire(call_, Backup(1)),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(client_->Release(call_, "main", Backup(1).id), IsOk());
+}
+
+TEST_F(MaintenanceServerTest, RefusesAPeerThatIsNoAddress) {
+  Stop();
+  ServerOptions server;
+  server.data_dir = directory_.Join("apart");
+  server.listen = {"127.0.0.1:0"};
+  EXPECT_THAT(
+      CairnServer::Start(
+          "maintenance", server,
+          BuildServices({}, {.index = "plaintext:example.org:1"}, server),
+          {.clock = &clock_, .fatal_errors = &fatal_}),
+      StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace cairn::maintenance
