@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,9 +12,10 @@ class ByteProducer {
  public:
   virtual ~ByteProducer() = default;
 
-  // The next 1..kFrameBytes bytes; empty at the end, and from then on.
-  // Blocks. Cancelled: the user interrupted. Else LocalErrors.
-  virtual absl::StatusOr<std::string> Read() = 0;
+  // The next 1..kFrameBytes bytes; empty at the end, and from then on;
+  // nullopt if there are none for now. Blocks for a moment at most, unless
+  // it works. Cancelled: the user interrupted. Else LocalErrors.
+  virtual absl::StatusOr<std::optional<std::string>> Read() = 0;
 };
 
 }  // namespace cairn::client

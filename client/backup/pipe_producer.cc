@@ -12,7 +12,7 @@
 
 namespace cairn::client {
 
-absl::StatusOr<std::string> PipeProducer::Read() {
+absl::StatusOr<std::optional<std::string>> PipeProducer::Read() {
   std::string data(kFrameBytes, '\0');
   size_t got = 0;
   // Full frames cost the least per byte, but what has arrived is not held
@@ -25,8 +25,9 @@ absl::StatusOr<std::string> PipeProducer::Read() {
     const int ready = poll(&waiting, 1, timeout_ms);
     if (ready < 0 && errno != EINTR) return LocalError(name_, "poll", errno);
     if (ready <= 0) {
-      if (got > 0 && ready == 0) break;
-      continue;
+      if (ready < 0) continue;
+      if (got > 0) break;
+      return std::nullopt;
     }
     const ssize_t n = read(fd_, data.data() + got, data.size() - got);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;

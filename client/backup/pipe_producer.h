@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,7 +16,7 @@ class PipeProducer final : public ByteProducer {
   PipeProducer(int fd, std::string name, const Interrupt* interrupt)
       : fd_(fd), name_(std::move(name)), interrupt_(interrupt) {}
 
-  absl::StatusOr<std::string> Read() override;
+  absl::StatusOr<std::optional<std::string>> Read() override;
 
  private:
   const int fd_;

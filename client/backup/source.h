@@ -13,6 +13,7 @@ namespace cairn::client {
 struct SourceStep {
   enum class Kind {
     kFrame,  // `frame` is the next piece, never empty
+    kIdle,   // nothing for now: look after other things and ask again
     kFull,   // nothing before Release is called with a higher offset
     kEnd,    // the archive is whole; its size is Source::position()
   };
@@ -25,8 +26,9 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // The piece at position(), which moves behind it. Blocks while there is
-  // nothing to read. Cancelled: the user interrupted. Else LocalErrors.
+  // The piece at position(), which moves behind it. Blocks for a moment
+  // at most, unless it works. Cancelled: the user interrupted. Else
+  // LocalErrors.
   virtual absl::StatusOr<SourceStep> Next() = 0;
 
   // What is below `offset` is durable at the server and not asked for again.

@@ -117,6 +117,7 @@ absl::StatusOr<SentArchive> StreamSender::Attempt(Source& source,
     if (step.kind == SourceStep::Kind::kEnd) {
       return End(source, offset, *stream);
     }
+    if (step.kind == SourceStep::Kind::kIdle) continue;
     if (step.kind == SourceStep::Kind::kFull) {
       RETURN_IF_ERROR(WaitForRoom(*stream));
       continue;

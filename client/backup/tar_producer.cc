@@ -130,7 +130,7 @@ void TarProducer::Problem(const std::string& path, std::string_view text) {
   problems_->Add(absl::StrCat(top_, "/", path, ": ", text));
 }
 
-absl::StatusOr<std::string> TarProducer::Read() {
+absl::StatusOr<std::optional<std::string>> TarProducer::Read() {
   while (pending_.size() < kFrameBytes && !ended_) {
     RETURN_IF_ERROR(interrupt_->Check());
     RETURN_IF_ERROR(Step());

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,7 @@ class TarProducer final : public ByteProducer {
       const Options& options, const Interrupt* interrupt, ProblemLog* problems);
   ~TarProducer() override;
 
-  absl::StatusOr<std::string> Read() override;
+  absl::StatusOr<std::optional<std::string>> Read() override;
 
  private:
   // The regular file whose content is being written.

@@ -32,7 +32,7 @@ absl::Status CommandContext::Connect() {
                                             .tls_ca_file = found.tls_ca,
                                             .tls_cert_file = found.tls_cert,
                                             .tls_key_file = found.tls_key},
-                                           console_.interrupt));
+                                           console_.clock, console_.interrupt));
   return absl::OkStatus();
 }
 

@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
       .environment = GetVariable,
       .clock = &clock,
       .interrupt = &interrupt};
-  absl::BitGen random = cairn::NewSystemBitGen();
+  auto random = cairn::NewSystemBitGen();
   return cairn::client::RunProgram(
       std::vector<std::string>(argv + 1, argv + argc), console, random);
 }

@@ -102,6 +102,14 @@ int PrintError(const absl::Status& error, int exit_code,
   return exit_code;
 }
 
+// An error about the connection, with the server that was not reached.
+absl::Status NameServer(const absl::Status& error, CommandContext& context) {
+  if (ExitCodeOf(error) != kExitUnreachable) return error;
+  const absl::StatusOr<Settings> settings = context.settings();
+  if (!settings.ok()) return error;
+  return WithContext(error, absl::StrCat("server ", settings->server));
+}
+
 }  // namespace
 
 int RunProgram(const std::vector<std::string>& arguments,
@@ -133,8 +141,9 @@ int RunProgram(const std::vector<std::string>& arguments,
     }
   }
   if (!result.ok()) {
-    return PrintError(result.status(), ExitCodeOf(result.status()),
-                      NextStep(result.status()), context.json(), console);
+    const absl::Status error = NameServer(result.status(), context);
+    return PrintError(error, ExitCodeOf(error), NextStep(error), context.json(),
+                      console);
   }
   if (!console.out->good()) {
     *console.err << "cairn: stdout: cannot write the result\n"

@@ -35,23 +35,24 @@ constexpr absl::Duration kAbortTimeout = absl::Seconds(5);
 
 class GrpcBackupRemote final : public BackupRemote {
  public:
-  GrpcBackupRemote(std::shared_ptr<grpc::Channel> channel,
+  GrpcBackupRemote(std::shared_ptr<grpc::Channel> channel, const Clock* clock,
                    const Interrupt* interrupt)
       : stub_(BackupService::NewStub(std::move(channel))),
+        clock_(clock),
         interrupt_(interrupt) {}
 
   absl::StatusOr<GetCapabilitiesResponse> GetCapabilities() override {
     return CallUnary<GetCapabilitiesResponse>(
-        interrupt_, kCallTimeout, GetCapabilitiesRequest(),
+        *clock_, interrupt_, kCallTimeout, GetCapabilitiesRequest(),
         CAIRN_START(stub_, GetCapabilities));
   }
 
   absl::StatusOr<model::v1::Session> OpenSession(
       const OpenSessionRequest& request) override {
-    ASSIGN_OR_RETURN(
-        OpenSessionResponse response,
-        CallUnary<OpenSessionResponse>(interrupt_, kCallTimeout, request,
-                                       CAIRN_START(stub_, OpenSession)));
+    ASSIGN_OR_RETURN(OpenSessionResponse response,
+                     CallUnary<OpenSessionResponse>(
+                         *clock_, interrupt_, kCallTimeout, request,
+                         CAIRN_START(stub_, OpenSession)));
     return std::move(*response.mutable_session());
   }
 
@@ -61,24 +62,25 @@ class GrpcBackupRemote final : public BackupRemote {
     request.set_name(name);
     ASSIGN_OR_RETURN(
         GetSessionResponse response,
-        CallUnary<GetSessionResponse>(interrupt_, kCallTimeout, request,
-                                      CAIRN_START(stub_, GetSession)));
+        CallUnary<GetSessionResponse>(*clock_, interrupt_, kCallTimeout,
+                                      request, CAIRN_START(stub_, GetSession)));
     return std::move(*response.mutable_session());
   }
 
   absl::StatusOr<model::v1::Snapshot> FinishSession(
       const FinishSessionRequest& request) override {
-    ASSIGN_OR_RETURN(
-        FinishSessionResponse response,
-        CallUnary<FinishSessionResponse>(interrupt_, kFinishTimeout, request,
-                                         CAIRN_START(stub_, FinishSession)));
+    ASSIGN_OR_RETURN(FinishSessionResponse response,
+                     CallUnary<FinishSessionResponse>(
+                         *clock_, interrupt_, kFinishTimeout, request,
+                         CAIRN_START(stub_, FinishSession)));
     return std::move(*response.mutable_snapshot());
   }
 
   absl::Status AbortSession(const std::string& name) override {
     AbortSessionRequest request;
     request.set_name(name);
-    return CallUnary<AbortSessionResponse>(nullptr, kAbortTimeout, request,
+    return CallUnary<AbortSessionResponse>(*clock_, nullptr, kAbortTimeout,
+                                           request,
                                            CAIRN_START(stub_, AbortSession))
         .status();
   }
@@ -89,6 +91,7 @@ class GrpcBackupRemote final : public BackupRemote {
 
  private:
   const std::unique_ptr<BackupService::Stub> stub_;
+  const Clock* const clock_;
   const Interrupt* const interrupt_;
 };
 
@@ -96,16 +99,18 @@ class GrpcBackupRemote final : public BackupRemote {
 #define CAIRN_CATALOG_CALL(method)                                        \
   absl::StatusOr<method##Response> method(const method##Request& request) \
       override {                                                          \
-    return CallUnary<method##Response>(interrupt_, kCallTimeout, request, \
+    return CallUnary<method##Response>(*clock_, interrupt_, kCallTimeout, \
+                                       request,                           \
                                        CAIRN_START(catalog_, method));    \
   }
 
 class GrpcCatalogRemote final : public CatalogRemote {
  public:
   GrpcCatalogRemote(const std::shared_ptr<grpc::Channel>& channel,
-                    const Interrupt* interrupt)
+                    const Clock* clock, const Interrupt* interrupt)
       : catalog_(CatalogService::NewStub(channel)),
         restore_(RestoreService::NewStub(channel)),
+        clock_(clock),
         interrupt_(interrupt) {}
 
   CAIRN_CATALOG_CALL(ListDatastores)
@@ -128,6 +133,7 @@ class GrpcCatalogRemote final : public CatalogRemote {
  private:
   const std::unique_ptr<CatalogService::Stub> catalog_;
   const std::unique_ptr<RestoreService::Stub> restore_;
+  const Clock* const clock_;
   const Interrupt* const interrupt_;
 };
 
@@ -137,6 +143,7 @@ class GrpcCatalogRemote final : public CatalogRemote {
 }  // namespace
 
 absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
+                                      const Clock* clock,
                                       const Interrupt* interrupt) {
   ChannelOptions channel_options = {.target = options.server,
                                     .tls_ca_file = options.tls_ca_file,
@@ -145,8 +152,10 @@ absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
                    CreateChannel(channel_options));
   Remotes remotes;
-  remotes.backup = std::make_unique<GrpcBackupRemote>(channel, interrupt);
-  remotes.catalog = std::make_unique<GrpcCatalogRemote>(channel, interrupt);
+  remotes.backup =
+      std::make_unique<GrpcBackupRemote>(channel, clock, interrupt);
+  remotes.catalog =
+      std::make_unique<GrpcCatalogRemote>(channel, clock, interrupt);
   return remotes;
 }
 

@@ -7,6 +7,7 @@
 #include "client/posix/interrupt.h"
 #include "client/remote/backup_remote.h"
 #include "client/remote/catalog_remote.h"
+#include "common/time/clock.h"
 
 namespace cairn::client {
 
@@ -24,9 +25,11 @@ struct Remotes {
   std::unique_ptr<CatalogRemote> catalog;
 };
 
-// `interrupt` outlives the remotes. InvalidArgument: the server's address, or
-// plaintext to another machine. NotFound, FailedPrecondition: TLS files.
+// `clock` and `interrupt` outlive the remotes. InvalidArgument: the server's
+// address, or plaintext to another machine. NotFound, FailedPrecondition: TLS
+// files.
 absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
+                                      const Clock* clock,
                                       const Interrupt* interrupt);
 
 }  // namespace cairn::client

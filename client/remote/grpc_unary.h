@@ -3,7 +3,6 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
-#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "absl/time/time.h"
 #include "client/posix/interrupt.h"
 #include "common/rpc/status_conversion.h"
+#include "common/time/clock.h"
 
 namespace cairn::client {
 
@@ -20,12 +20,12 @@ namespace cairn::client {
 // `start(context, request, response, done)` starts it. A null `interrupt`:
 // not to be interrupted.
 template <typename Response, typename Request, typename Start>
-absl::StatusOr<Response> CallUnary(const Interrupt* interrupt,
+absl::StatusOr<Response> CallUnary(const Clock& clock,
+                                   const Interrupt* interrupt,
                                    absl::Duration timeout,
                                    const Request& request, Start start) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       absl::ToChronoMilliseconds(timeout));
+  context.set_deadline(absl::ToChronoTime(clock.Now() + timeout));
   Response response;
   grpc::Status result;
   absl::Mutex mutex;

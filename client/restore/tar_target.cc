@@ -4,7 +4,9 @@
 #include <archive_entry.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -165,7 +167,37 @@ absl::Status TarTarget::ExtractHere(Pull pull, Report* report) {
   if (archive_write_close(disk.get()) != ARCHIVE_OK) {
     Problem(".", disk.get());
   }
+  SetDirectoryTimes();
   return absl::OkStatus();
+}
+
+void TarTarget::KeepDirectoryTime(const std::string& path,
+                                  archive_entry* entry) {
+  struct stat status;
+  if (archive_entry_filetype(entry) != AE_IFDIR ||
+      !archive_entry_mtime_is_set(entry) || lstat(path.c_str(), &status) != 0 ||
+      !S_ISDIR(status.st_mode)) {
+    return;
+  }
+  directory_times_[path] = {.tv_sec = archive_entry_mtime(entry),
+                            .tv_nsec = archive_entry_mtime_nsec(entry)};
+}
+
+void TarTarget::SetDirectoryTimes() {
+  for (const auto& [path, time] : directory_times_) {
+    // Later entries may have put links where directories were.
+    struct open_how how = {};
+    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    const FileDescriptor fd(static_cast<int>(syscall(
+        SYS_openat2, directory_.get(), path.c_str(), &how, sizeof(how))));
+    const struct timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+                                      time};
+    if (!fd.valid() || futimens(fd.get(), times) != 0) {
+      problems_->Add(std::string(
+          LocalError(path, "set the modification time", errno).message()));
+    }
+  }
 }
 
 absl::Status TarTarget::ExtractEntries(Reading& reading, archive* tar,
@@ -210,6 +242,7 @@ absl::Status TarTarget::ExtractEntry(Reading& reading, archive* tar,
     problems_->Add(absl::StrCat("entry \"", path, "\" is refused: ", refusal));
     return absl::OkStatus();
   }
+  KeepDirectoryTime(path, entry);
   const int result = archive_write_header(disk, entry);
   if (result != ARCHIVE_OK) {
     if (IsFatal(archive_errno(disk))) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,11 +66,16 @@ class TarTarget {
   absl::Status CopyContent(Reading& reading, archive* tar, archive* disk,
                            const std::string& path);
   void Problem(const std::string& path, archive* from);
+  // Remembers the time of a directory that is there already: libarchive sets
+  // it at once, and what is extracted into the directory changes it again.
+  void KeepDirectoryTime(const std::string& path, archive_entry* entry);
+  void SetDirectoryTimes();
 
   const Options options_;
   const FileDescriptor directory_;
   const Interrupt* const interrupt_;
   ProblemLog* const problems_;
+  std::map<std::string, struct timespec> directory_times_;
 };
 
 // Why a path of an archive may not be used below a target; empty if it may.

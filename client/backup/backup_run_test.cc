@@ -1,0 +1,256 @@
+#include "client/backup/backup_run.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "client/posix/local_error.h"
+#include "client/posix/local_file.h"
+#include "client/remote/grpc_connection.h"
+#include "client/testing/grpc_fake_ingest.h"
+#include "common/concurrency/thread_pool_executor.h"
+#include "common/status/reason.h"
+#include "common/testing/fake_clock.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "common/testing/temp_dir.h"
+#include "common/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint64_t kMiB = 1024 * 1024;
+
+// Backups over real gRPC streams to a server that breaks them.
+class BackupRunTest : public ::testing::Test {
+ protected:
+  BackupRunTest() {
+    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
+                                 &interrupt_);
+    EXPECT_OK(remotes);
+    remotes_ = *std::move(remotes);
+  }
+
+  std::string RandomBytes(size_t length) {
+    std::string bytes(length, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random_());
+    return bytes;
+  }
+
+  ArchiveSpec File(const std::string& name, const std::string& content) {
+    const std::string path = dir_.Join("source-" + name);
+    std::ofstream(path, std::ios::binary) << content;
+    return *ArchiveSpec::Parse(name + ":" + path);
+  }
+
+  absl::StatusOr<BackupReport> Run(std::vector<ArchiveSpec> archives,
+                                   int stdin_fd = -1) {
+    // Waits cost no time here: the fake clock takes them.
+    RetryBudget budget(
+        {.total = absl::Minutes(5)}, &clock_, random_,
+        [this](absl::Duration wait) {
+          clock_.Advance(wait);
+          if (on_wait_) on_wait_();
+        },
+        [](const absl::Status&, absl::Duration) {});
+    const ProgressListener progress = [this](const TransferProgress& p) {
+      if (on_progress_) on_progress_(p);
+    };
+    BackupRun run({.remote = remotes_.backup.get(),
+                   .budget = &budget,
+                   .interrupt = &interrupt_,
+                   .problems = &problems_,
+                   .progress = &progress,
+                   .stdin_fd = stdin_fd},
+                  random_);
+    BackupRequest request;
+    request.group = *GroupName::Parse("datastores/default/groups/host/web1");
+    request.archives = std::move(archives);
+    auto report = run.Run(request);
+    retries_ = budget.retries();
+    return report;
+  }
+
+  std::mt19937_64 random_{TestSeed()};
+  TempDir dir_;
+  FakeIngest server_{TestSeed()};
+  FakeClock clock_;
+  SystemClock system_clock_;
+  Interrupt interrupt_;
+  ProblemLog problems_;
+  Remotes remotes_;
+  std::function<void()> on_wait_;
+  std::function<void(const TransferProgress&)> on_progress_;
+  int retries_ = 0;
+};
+
+TEST_F(BackupRunTest, PublishesSeveralArchives) {
+  const std::string stream = RandomBytes(3 * kMiB + 17);
+  const std::string blob = RandomBytes(1000);
+  ASSERT_OK_AND_ASSIGN(
+      const BackupReport report,
+      Run({File("a.raw", stream), File("b.blob", blob), File("c.img", "")}));
+  EXPECT_EQ(server_.Published("a.raw")->content, stream);
+  EXPECT_EQ(server_.Published("b.blob")->content, blob);
+  EXPECT_EQ(server_.Published("b.blob")->kind, model::v1::ARCHIVE_KIND_BLOB);
+  EXPECT_EQ(server_.Published("c.img")->content, "");
+  EXPECT_EQ(report.snapshot.size_bytes(), stream.size() + blob.size());
+  EXPECT_TRUE(report.archives[0].sent.statistics.has_value());
+  EXPECT_EQ(retries_, 0);
+}
+
+TEST_F(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {
+  const std::string content = RandomBytes(12 * kMiB + 5);
+  server_.SetFaults({.write_cuts = 20, .max_cut_bytes = 3 * kMiB});
+  ASSERT_OK_AND_ASSIGN(const BackupReport report,
+                       Run({File("a.raw", content), File("b.img", content)}));
+  EXPECT_EQ(server_.Published("a.raw")->content, content);
+  EXPECT_EQ(server_.Published("b.img")->content, content);
+  EXPECT_EQ(server_.cuts_made(), 20);
+  EXPECT_GE(retries_, 20);
+}
+
+TEST_F(BackupRunTest, HolesSurviveStreamsThatBreakAnywhere) {
+  const std::string path = dir_.Join("disk");
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT, 0600);
+  const std::string data = RandomBytes(2 * kMiB);
+  for (const uint64_t at : {kMiB / 2, 20 * kMiB + 3, 39 * kMiB}) {
+    ASSERT_EQ(pwrite(fd, data.data(), data.size(), static_cast<off_t>(at)),
+              static_cast<ssize_t>(data.size()));
+  }
+  ASSERT_EQ(ftruncate(fd, 48 * kMiB), 0);
+  std::string content(48 * kMiB, '\0');
+  ASSERT_EQ(pread(fd, content.data(), content.size(), 0),
+            static_cast<ssize_t>(content.size()));
+  close(fd);
+  server_.SetFaults({.write_cuts = 10, .max_cut_bytes = 16 * kMiB});
+  ASSERT_OK(Run({*ArchiveSpec::Parse("disk.img:" + path)}));
+  EXPECT_TRUE(server_.Published("disk.img")->content == content);
+  EXPECT_GT(server_.Published("disk.img")->hole_bytes, 30 * kMiB);
+}
+
+TEST_F(BackupRunTest, StdinSurvivesStreamsThatBreakAnywhere) {
+  const std::string content = RandomBytes(24 * kMiB + 1);
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  ASSERT_OK_AND_ASSIGN(const auto writer,
+                       ThreadPoolExecutor::Create({.threads = 1}));
+  ASSERT_OK(writer->Schedule([&] {
+    EXPECT_OK(WriteFully(fds[1], "pipe", content));
+    close(fds[1]);
+  }));
+  server_.SetFaults({.write_cuts = 12, .max_cut_bytes = 6 * kMiB});
+  ASSERT_OK(Run({*ArchiveSpec::Parse("dump.raw:-")}, fds[0]));
+  EXPECT_TRUE(server_.Published("dump.raw")->content == content);
+  close(fds[0]);
+}
+
+TEST_F(BackupRunTest, ATreeSurvivesStreamsThatBreakAnywhere) {
+  const std::string tree = dir_.Join("tree");
+  ASSERT_EQ(mkdir(tree.c_str(), 0700), 0);
+  for (int i = 0; i < 20; ++i) {
+    std::ofstream(tree + "/file" + std::to_string(i)) << RandomBytes(kMiB / 2);
+  }
+  const ArchiveSpec spec = *ArchiveSpec::Parse("t.tar:" + tree);
+  ASSERT_OK(Run({spec}));
+  const std::string whole = server_.Published("t.tar")->content;
+  server_.SetFaults({.write_cuts = 8, .max_cut_bytes = 3 * kMiB});
+  ASSERT_OK(Run({spec}));
+  // The same tree is the same stream, cut or not.
+  EXPECT_TRUE(server_.Published("t.tar")->content == whole);
+  EXPECT_EQ(server_.cuts_made(), 8);
+}
+
+TEST_F(BackupRunTest, AnotherServerProcessGoesOn) {
+  const std::string content = RandomBytes(8 * kMiB);
+  bool restarted = false;
+  on_progress_ = [&](const TransferProgress& progress) {
+    if (progress.bytes < 4 * kMiB || restarted) return;
+    restarted = true;
+    server_.Restart();
+  };
+  ASSERT_OK(Run({File("a.raw", content)}));
+  EXPECT_TRUE(restarted);
+  EXPECT_EQ(server_.Published("a.raw")->content, content);
+}
+
+TEST_F(BackupRunTest, UnaryCallsAreRepeated) {
+  server_.SetFaults({.unavailable_calls = 7});
+  ASSERT_OK(Run({File("a.raw", "abc")}));
+  EXPECT_EQ(server_.Published("a.raw")->content, "abc");
+  EXPECT_EQ(retries_, 7);
+}
+
+TEST_F(BackupRunTest, AnUnknownFinishIsSettled) {
+  server_.SetFaults({.lost_answers = 3});
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run({File("a.raw", "abc")}));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_PUBLISHED);
+  EXPECT_FALSE(report.snapshot.name().empty());
+}
+
+TEST_F(BackupRunTest, AFinishThatStaysUnknownIsToldAndNotAborted) {
+  server_.SetFaults({.lost_answers = 1'000'000});
+  EXPECT_THAT(Run({File("a.raw", "abc")}),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("whether the snapshot was published is not "
+                                 "known")));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_PUBLISHED);
+}
+
+TEST_F(BackupRunTest, AFencedSessionEndsTheRun) {
+  server_.SetFaults({.write_cuts = 1, .max_cut_bytes = kMiB});
+  on_wait_ = [this] { server_.FenceSessions(); };
+  EXPECT_THAT(Run({File("a.raw", RandomBytes(4 * kMiB))}),
+              HasReasonCode(reason::kSessionFenced));
+}
+
+TEST_F(BackupRunTest, AMissingSourceIsToldBeforeASessionIsOpened) {
+  EXPECT_THAT(Run({*ArchiveSpec::Parse("a.raw:" + dir_.Join("none"))}),
+              HasReasonCode(kLocalIo));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_UNSPECIFIED);
+}
+
+TEST_F(BackupRunTest, AnInterruptAbortsTheSession) {
+  on_progress_ = [this](const TransferProgress& progress) {
+    if (progress.bytes > kMiB) interrupt_.Raise();
+  };
+  EXPECT_THAT(Run({File("a.raw", RandomBytes(4 * kMiB))}),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
+}
+
+TEST_F(BackupRunTest, GivesUpWhenTheServerStaysAway) {
+  server_.SetFaults({.unavailable_calls = 1'000'000});
+  EXPECT_THAT(
+      Run({File("a.raw", "x")}),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr("gave up after")));
+}
+
+TEST_F(BackupRunTest, ReasonsOfTheServerArrive) {
+  server_.SetFaults(
+      {.open_error = WithReason(absl::FailedPreconditionError("held by host b"),
+                                reason::kLeaseHeld)});
+  EXPECT_THAT(Run({File("a.raw", "x")}), HasReasonCode(reason::kLeaseHeld));
+}
+
+TEST_F(BackupRunTest, RefusesTwoArchivesOfOneName) {
+  EXPECT_THAT(Run({File("a.raw", "x"), File("a.raw", "y")}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("twice")));
+  const ArchiveSpec pipe = *ArchiveSpec::Parse("a.raw:-");
+  ArchiveSpec other = pipe;
+  other.name = "b.raw";
+  EXPECT_THAT(Run({pipe, other}), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace cairn::client

@@ -1,0 +1,64 @@
+#include "client/cli/exit_code.h"
+
+#include "client/posix/local_error.h"
+#include "common/status/reason.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(ExitCodeTest, FollowsTheStatusCode) {
+  EXPECT_EQ(ExitCodeOf(absl::OkStatus()), 0);
+  EXPECT_EQ(ExitCodeOf(absl::InternalError("x")), 1);
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("x")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::OutOfRangeError("x")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::NotFoundError("x")), 10);
+  EXPECT_EQ(ExitCodeOf(absl::ResourceExhaustedError("x")), 11);
+  EXPECT_EQ(ExitCodeOf(absl::AbortedError("x")), 11);
+  EXPECT_EQ(ExitCodeOf(absl::PermissionDeniedError("x")), 12);
+  EXPECT_EQ(ExitCodeOf(absl::UnauthenticatedError("x")), 12);
+  EXPECT_EQ(ExitCodeOf(absl::DataLossError("x")), 13);
+  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("x")), 14);
+  EXPECT_EQ(ExitCodeOf(absl::AlreadyExistsError("x")), 14);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("x")), 75);
+  EXPECT_EQ(ExitCodeOf(absl::DeadlineExceededError("x")), 75);
+  EXPECT_EQ(ExitCodeOf(absl::CancelledError("x")), 130);
+}
+
+TEST(ExitCodeTest, AReasonSaysMore) {
+  const auto with = [](const char* reason) {
+    return ExitCodeOf(WithReason(absl::FailedPreconditionError("x"), reason));
+  };
+  EXPECT_EQ(with(reason::kLeaseHeld), 11);
+  EXPECT_EQ(with(reason::kSnapshotProtected), 14);
+  EXPECT_EQ(with(reason::kNotEmpty), 14);
+  EXPECT_EQ(with(reason::kNotOwner), 12);
+  EXPECT_EQ(with(reason::kRecordDamaged), 13);
+  EXPECT_EQ(with(reason::kDraining), 75);
+  EXPECT_EQ(with(kLocalIo), 74);
+}
+
+TEST(ExitCodeTest, ErrorsOfThisMachineAreNotTheServers) {
+  EXPECT_EQ(ExitCodeOf(LocalError("/x", "open", ENOENT)), 74);
+  EXPECT_EQ(ExitCodeOf(LocalError("/x", "open", EACCES)), 74);
+  EXPECT_EQ(ExitCodeOf(LocalError("/x", "read", EIO)), 74);
+}
+
+TEST(NextStepTest, SaysSomethingForEachCode) {
+  for (int code = 1; code <= 16; ++code) {
+    const std::string next =
+        NextStep(absl::Status(static_cast<absl::StatusCode>(code), "x"));
+    EXPECT_FALSE(next.empty()) << code;
+    EXPECT_THAT(next, Not(HasSubstr("\n")));
+  }
+  EXPECT_THAT(NextStep(WithReason(absl::FailedPreconditionError("x"),
+                                  reason::kLeaseHeld)),
+              HasSubstr("cairn lease list"));
+}
+
+}  // namespace
+}  // namespace cairn::client

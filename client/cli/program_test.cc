@@ -1,0 +1,322 @@
+#include "client/cli/program.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/testing/grpc_fake_ingest.h"
+#include "common/status/reason.h"
+#include "common/testing/seed.h"
+#include "common/testing/temp_dir.h"
+#include "common/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// The whole program, against a server in this process.
+class ProgramTest : public ::testing::Test {
+ protected:
+  int Run(const std::vector<std::string>& arguments) {
+    out_.str("");
+    err_.str("");
+    const Console console = {
+        .out = &out_,
+        .err = &err_,
+        .environment =
+            [this](const std::string& name) -> std::optional<std::string> {
+          const auto found = variables_.find(name);
+          if (found == variables_.end()) return std::nullopt;
+          return found->second;
+        },
+        .clock = &clock_,
+        .interrupt = &interrupt_};
+    return RunProgram(arguments, console, random_);
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+  Json json() const { return Json::parse(out_.str()); }
+
+  std::string File(const std::string& name, const std::string& content) {
+    std::ofstream(dir_.Join(name), std::ios::binary) << content;
+    return dir_.Join(name);
+  }
+
+  std::mt19937_64 random_{TestSeed()};
+  TempDir dir_;
+  FakeIngest server_{TestSeed()};
+  std::map<std::string, std::string> variables_ = {
+      {"CAIRN_SERVER", server_.address()}};
+  SystemClock clock_;
+  Interrupt interrupt_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(ProgramTest, BacksUpListsAndRestores) {
+  const std::string source = File("source", "some content");
+  ASSERT_EQ(Run({"backup", "host/web1", "a.raw:" + source, "--notes", "n1"}), 0)
+      << err();
+  EXPECT_THAT(out(), HasSubstr("snapshot datastores/default/groups/host/web1"));
+  ASSERT_EQ(Run({"snapshot", "list", "host/web1"}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("host/web1/20"), HasSubstr("a.raw"),
+                           HasSubstr("n1")));
+  ASSERT_EQ(Run({"restore", "host/web1/latest", "a.raw", dir_.Join("back")}), 0)
+      << err();
+  EXPECT_EQ(std::ifstream(dir_.Join("back")).get(), 's');
+  EXPECT_EQ(std::filesystem::file_size(dir_.Join("back")), 12u);
+}
+
+TEST_F(ProgramTest, JsonIsOneDocument) {
+  const std::string source = File("source", "some content");
+  ASSERT_EQ(Run({"--output-format", "json", "backup", "vm/1", "a.img:" + source,
+                 "--backup-time", "2026-01-02T03:04:05Z"}),
+            0);
+  const Json backup = json();
+  EXPECT_EQ(backup["snapshot"]["name"],
+            "datastores/default/groups/vm/1/snapshots/2026-01-02T03:04:05Z");
+  EXPECT_EQ(backup["archives"][0]["size_bytes"], 12);
+  EXPECT_EQ(backup["problems"], Json::array());
+  ASSERT_EQ(Run({"snapshot", "show", "vm/1/latest", "--output-format", "json"}),
+            0);
+  EXPECT_EQ(json()["publish_time"], "2026-01-02T03:04:05Z");
+  EXPECT_EQ(json()["archives"][0]["kind"], "image");
+  ASSERT_EQ(Run({"status", "--output-format", "json"}), 0);
+  EXPECT_EQ(json()["server_version"], "9.8.7");
+  ASSERT_EQ(Run({"snapshot", "show", "vm/2/latest", "--output-format", "json"}),
+            10);
+  EXPECT_EQ(json()["error"]["exit_code"], 10);
+  EXPECT_EQ(json()["error"]["code"], "NOT_FOUND");
+  EXPECT_THAT(err(), StartsWith("cairn: "));
+}
+
+TEST_F(ProgramTest, ListsAreWholeOverSeveralPages) {
+  const std::string source = File("source", "x");
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_EQ(Run({"backup", "host/h" + std::to_string(i), "a.raw:" + source}),
+              0);
+  }
+  ASSERT_EQ(Run({"snapshot", "list", "--output-format", "json"}), 0);
+  EXPECT_EQ(json()["snapshots"].size(), 5u);
+  ASSERT_EQ(Run({"group", "list", "--output-format", "json"}), 0);
+  EXPECT_EQ(json()["groups"].size(), 5u);
+}
+
+TEST_F(ProgramTest, LatestIsTheNewestOfSeveralPages) {
+  for (int day = 1; day <= 5; ++day) {
+    server_.AddSnapshot("datastores/default/groups/host/a/snapshots/2026-01-0" +
+                            std::to_string(day) + "T00:00:00Z",
+                        {{"a.raw", {.content = std::to_string(day)}}});
+  }
+  ASSERT_EQ(Run({"restore", "host/a/latest", "a.raw", dir_.Join("back")}), 0)
+      << err();
+  EXPECT_EQ(std::ifstream(dir_.Join("back")).get(), '5');
+}
+
+TEST_F(ProgramTest, NotesAndProtection) {
+  const std::string source = File("source", "x");
+  ASSERT_EQ(Run({"backup", "host/a", "a.raw:" + source}), 0);
+  ASSERT_EQ(Run({"snapshot", "notes", "host/a/latest", "a text"}), 0);
+  ASSERT_EQ(Run({"snapshot", "notes", "host/a/latest"}), 0);
+  EXPECT_EQ(out(), "a text\n");
+  ASSERT_EQ(Run({"snapshot", "notes", "host/a/latest", ""}), 0);
+  ASSERT_EQ(Run({"snapshot", "notes", "host/a/latest"}), 0);
+  EXPECT_EQ(out(), "\n");
+  ASSERT_EQ(Run({"snapshot", "protect", "host/a/latest"}), 0);
+  ASSERT_EQ(
+      Run({"snapshot", "show", "host/a/latest", "--output-format", "json"}), 0);
+  EXPECT_EQ(json()["protected"], true);
+  ASSERT_EQ(Run({"snapshot", "unprotect", "host/a/latest"}), 0);
+}
+
+TEST_F(ProgramTest, NamespacesAndDatastores) {
+  ASSERT_EQ(Run({"namespace", "create", "a/b", "--comment", "c"}), 0) << err();
+  ASSERT_EQ(Run({"namespace", "list"}), 0);
+  EXPECT_THAT(out(), HasSubstr("a/b"));
+  ASSERT_EQ(Run({"--namespace", "a", "namespace", "delete", "b"}), 0) << err();
+  ASSERT_EQ(Run({"namespace", "list"}), 0);
+  EXPECT_THAT(out(), HasSubstr("no namespaces"));
+  ASSERT_EQ(Run({"namespace", "delete", "a/b"}), 10);
+  ASSERT_EQ(Run({"datastore", "create", "second"}), 0);
+  ASSERT_EQ(Run({"datastore", "create", "second"}), 14);
+  ASSERT_EQ(Run({"datastore", "list"}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("default"), HasSubstr("second")));
+  ASSERT_EQ(Run({"datastore", "create", "x"}), 2);
+}
+
+TEST_F(ProgramTest, LeasesAreSafeForTheTerminal) {
+  ASSERT_EQ(Run({"lease", "list"}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("backup"), HasSubstr("host ?[31mweb1"),
+                           HasSubstr("1 min 5 s"), Not(HasSubstr("\033"))));
+}
+
+TEST_F(ProgramTest, ErrorsSayWhatAndWhatNext) {
+  variables_["CAIRN_SERVER"] = "unix:/nowhere/nobody";
+  EXPECT_EQ(Run({"status"}), 75);
+  EXPECT_THAT(err(),
+              AllOf(StartsWith("cairn: server unix:"),
+                    HasSubstr("/nowhere/nobody"), HasSubstr("\nnext: ")));
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(ProgramTest, UsageErrorsAreTwo) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{
+           {},
+           {"bogus"},
+           {"backup"},
+           {"backup", "host/a"},
+           {"backup", "host", "a.raw:/x"},
+           {"backup", "host/a", "a.exe:/x"},
+           {"backup", "host/a", "a.raw:/x", "--backup-time", "now"},
+           {"backup", "host/a", "a.raw:/x", "--retry-for", "soon"},
+           {"snapshot"},
+           {"snapshot", "show", "host/a"},
+           {"restore", "host/a/latest", "a.raw"},
+           {"status", "--output-format", "xml"},
+           {"status", "--namespace", "../x", "extra"},
+           {"completion", "tcsh"}}) {
+    EXPECT_EQ(Run(arguments), 2) << err();
+    EXPECT_THAT(err(), AllOf(StartsWith("cairn: "), HasSubstr("\nnext: ")));
+  }
+}
+
+TEST_F(ProgramTest, AMissingSourceIsSeventyFour) {
+  EXPECT_EQ(Run({"backup", "host/a", "a.raw:" + dir_.Join("none")}), 74);
+  EXPECT_THAT(err(), HasSubstr(dir_.Join("none")));
+}
+
+TEST_F(ProgramTest, BusyIsEleven) {
+  server_.SetFaults(
+      {.open_error = WithReason(absl::FailedPreconditionError("group is held"),
+                                reason::kLeaseHeld)});
+  EXPECT_EQ(Run({"backup", "host/a", "a.raw:" + File("f", "x")}), 11);
+  EXPECT_THAT(err(), HasSubstr("cairn lease list"));
+}
+
+TEST_F(ProgramTest, DamageIsThirteen) {
+  server_.AddSnapshot(
+      "datastores/default/groups/host/a/snapshots/2026-01-01T00:00:00Z",
+      {{"a.raw", {.content = "x"}}});
+  server_.SetFaults({.read_error = WithReason(absl::DataLossError("chunk 1"),
+                                              reason::kRecordDamaged)});
+  EXPECT_EQ(Run({"restore", "host/a/latest", "a.raw", dir_.Join("back")}), 13);
+}
+
+TEST_F(ProgramTest, ProblemsOfASourceAreThree) {
+  // A name whose content root cannot read either: a directory that is too
+  // deep is left out and told.
+  std::filesystem::path deep = dir_.Join("tree");
+  std::filesystem::create_directory(deep);
+  const int here = open(".", O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(chdir(deep.c_str()), 0);
+  for (int i = 0; i < 520; ++i) {
+    ASSERT_EQ(mkdir("d", 0755), 0);
+    ASSERT_EQ(chdir("d"), 0);
+  }
+  ASSERT_EQ(fchdir(here), 0);
+  close(here);
+  EXPECT_EQ(Run({"backup", "host/a", "a.tar:" + deep.string()}), 3);
+  EXPECT_THAT(err(), HasSubstr("problem: "));
+}
+
+TEST_F(ProgramTest, HelpTeaches) {
+  ASSERT_EQ(Run({"--help"}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("Exit codes:"), HasSubstr("  130  "),
+                           HasSubstr("CAIRN_SERVER")));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"backup"},
+                                             {"restore"},
+                                             {"snapshot"},
+                                             {"snapshot", "list"},
+                                             {"snapshot", "show"},
+                                             {"snapshot", "notes"},
+                                             {"snapshot", "protect"},
+                                             {"snapshot", "unprotect"},
+                                             {"group"},
+                                             {"group", "list"},
+                                             {"namespace"},
+                                             {"namespace", "create"},
+                                             {"namespace", "list"},
+                                             {"namespace", "delete"},
+                                             {"datastore"},
+                                             {"datastore", "create"},
+                                             {"datastore", "list"},
+                                             {"lease"},
+                                             {"lease", "list"},
+                                             {"status"},
+                                             {"version"},
+                                             {"completion"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back("--help");
+    ASSERT_EQ(Run(arguments), 0);
+    EXPECT_THAT(out(),
+                AllOf(HasSubstr("Example:"), HasSubstr("cairn " + command[0])));
+  }
+}
+
+TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
+  ASSERT_EQ(Run({"completion", "bash"}), 0);
+  const std::string bash = File("completion.bash", out());
+  const std::string complete =
+      "bash --norc -c 'source " + bash +
+      "; COMP_WORDS=(cairn snapshot \"\"); COMP_CWORD=2; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == *unprotect* ]] || exit 1;"
+      " COMP_WORDS=(cairn backup --re); COMP_CWORD=2; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == --retry-for ]] || exit 2;"
+      " COMP_WORDS=(cairn st); COMP_CWORD=1; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == status ]] || exit 3'";
+  EXPECT_EQ(std::system(complete.c_str()), 0);
+  ASSERT_EQ(Run({"completion", "zsh"}), 0);
+  EXPECT_THAT(out(), StartsWith("#compdef cairn\n"));
+  const std::string zsh = File("_cairn", out());
+  if (std::system("command -v zsh >/dev/null 2>&1") == 0) {
+    EXPECT_EQ(std::system(("zsh -n " + zsh).c_str()), 0);
+    EXPECT_EQ(std::system(("zsh -f -c 'source " + zsh +
+                           "; whence -w _cairn | grep -q function'")
+                              .c_str()),
+              0);
+  }
+}
+
+TEST_F(ProgramTest, RestoresATreeThatWasBackedUp) {
+  std::filesystem::create_directories(dir_.Join("tree/sub"));
+  File("tree/sub/file", "content");
+  ASSERT_EQ(Run({"backup", "host/a", "t.tar:" + dir_.Join("tree")}), 0)
+      << err();
+  server_.SetFaults({.read_cuts = 1, .max_cut_bytes = 1});
+  ASSERT_EQ(Run({"restore", "host/a/latest", "t.tar", dir_.Join("back")}), 0)
+      << err();
+  EXPECT_TRUE(std::filesystem::exists(dir_.Join("back/sub/file")));
+  EXPECT_THAT(err(), HasSubstr("trying again in"));
+  ASSERT_EQ(Run({"restore", "host/a/latest", "t.tar", dir_.Join("back")}), 14);
+  ASSERT_EQ(Run({"restore", "host/a/latest", "t.tar", dir_.Join("as.tar")}), 0);
+  EXPECT_TRUE(std::filesystem::is_regular_file(dir_.Join("as.tar")));
+}
+
+TEST_F(ProgramTest, VersionNeedsNoServer) {
+  variables_.clear();
+  ASSERT_EQ(Run({"version"}), 0);
+  EXPECT_THAT(out(), StartsWith("cairn "));
+}
+
+}  // namespace
+}  // namespace cairn::client

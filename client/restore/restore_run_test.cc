@@ -1,0 +1,222 @@
+#include "client/restore/restore_run.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "client/remote/grpc_connection.h"
+#include "client/testing/grpc_fake_ingest.h"
+#include "common/status/reason.h"
+#include "common/testing/fake_clock.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "common/testing/temp_dir.h"
+#include "common/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint64_t kMiB = 1024 * 1024;
+constexpr char kSnapshot[] =
+    "datastores/default/groups/host/web1/snapshots/2026-01-01T00:00:00Z";
+
+class RestoreRunTest : public ::testing::Test {
+ protected:
+  RestoreRunTest() {
+    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
+                                 &interrupt_);
+    EXPECT_OK(remotes);
+    remotes_ = *std::move(remotes);
+    content_.resize(10 * kMiB + 77);
+    for (char& byte : content_) byte = static_cast<char>(random_());
+    // A hole of five MiB, and one at the end.
+    std::fill_n(content_.begin() + 2 * kMiB, 5 * kMiB, '\0');
+    std::fill_n(content_.begin() + 9 * kMiB, kMiB + 77, '\0');
+    server_.AddSnapshot(kSnapshot, {{"a.img", {.content = content_}},
+                                    {"bad.tar", {.content = content_}},
+                                    {"empty.raw", {}}});
+  }
+
+  RestoreRequest Request(const std::string& archive = "a.img") {
+    return {.archive = std::string(kSnapshot) + "/archives/" + archive,
+            .label = archive,
+            .target = target_};
+  }
+
+  absl::StatusOr<RestoreReport> Run(const RestoreRequest& request,
+                                    int stdout_fd = -1) {
+    RetryBudget budget(
+        {.total = absl::Minutes(5)}, &clock_, random_,
+        [this](absl::Duration wait) { clock_.Advance(wait); },
+        [](const absl::Status&, absl::Duration) {});
+    const ProgressListener progress = [this](const TransferProgress&) {
+      if (on_progress_) on_progress_();
+    };
+    RestoreRun run({.remote = remotes_.catalog.get(),
+                    .budget = &budget,
+                    .interrupt = &interrupt_,
+                    .problems = &problems_,
+                    .progress = &progress,
+                    .stdout_fd = stdout_fd});
+    return run.Run(request);
+  }
+
+  static std::string Content(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+
+  // Names in the folder.
+  size_t NamesLeft() {
+    size_t names = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(dir_.path())) {
+      ++names;
+    }
+    return names;
+  }
+
+  std::mt19937_64 random_{TestSeed()};
+  TempDir dir_;
+  const std::string target_ = dir_.Join("target");
+  FakeIngest server_{TestSeed()};
+  FakeClock clock_;
+  SystemClock system_clock_;
+  Interrupt interrupt_;
+  ProblemLog problems_;
+  Remotes remotes_;
+  std::function<void()> on_progress_;
+  std::string content_;
+};
+
+TEST_F(RestoreRunTest, WritesAFileWithItsHoles) {
+  ASSERT_OK_AND_ASSIGN(const RestoreReport report, Run(Request()));
+  EXPECT_EQ(report.restored_bytes, content_.size());
+  EXPECT_GE(report.hole_bytes, 5 * kMiB);
+  EXPECT_TRUE(Content(target_) == content_);
+  struct stat status;
+  ASSERT_EQ(stat(target_.c_str(), &status), 0);
+  EXPECT_LT(status.st_blocks * 512, static_cast<int64_t>(6 * kMiB));
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(NamesLeft(), 1u);
+}
+
+TEST_F(RestoreRunTest, GoesOnAfterConnectionsBreakAnywhere) {
+  server_.SetFaults({.read_cuts = 25, .max_cut_bytes = 2 * kMiB});
+  ASSERT_OK(Run(Request()));
+  EXPECT_TRUE(Content(target_) == content_);
+  EXPECT_GE(server_.cuts_made(), 5);
+}
+
+TEST_F(RestoreRunTest, GoesOnAtAnotherServerProcess) {
+  bool restarted = false;
+  on_progress_ = [&] {
+    if (!std::exchange(restarted, true)) server_.Restart();
+  };
+  ASSERT_OK(Run(Request()));
+  EXPECT_TRUE(Content(target_) == content_);
+}
+
+TEST_F(RestoreRunTest, RestoresARange) {
+  for (const auto& [offset, length] : {std::pair<uint64_t, uint64_t>{0, 512},
+                                       {kMiB + 1, 3 * kMiB},
+                                       {10 * kMiB, 0},
+                                       {content_.size() - 1, 1}}) {
+    RestoreRequest request = Request();
+    request.offset = offset;
+    request.length = length;
+    request.overwrite = true;
+    ASSERT_OK(Run(request));
+    EXPECT_TRUE(
+        Content(target_) ==
+        content_.substr(offset, length == 0 ? std::string::npos : length));
+  }
+}
+
+TEST_F(RestoreRunTest, AnEmptyArchiveIsAnEmptyFile) {
+  ASSERT_OK(Run(Request("empty.raw")));
+  EXPECT_EQ(Content(target_), "");
+  EXPECT_TRUE(std::filesystem::exists(target_));
+}
+
+TEST_F(RestoreRunTest, KeepsATargetThatExists) {
+  std::ofstream(target_) << "mine";
+  EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kAlreadyExists,
+                                       HasSubstr("--overwrite")));
+  EXPECT_EQ(Content(target_), "mine");
+  ASSERT_EQ(chmod(target_.c_str(), 0644), 0);
+  RestoreRequest request = Request();
+  request.overwrite = true;
+  ASSERT_OK(Run(request));
+  EXPECT_TRUE(Content(target_) == content_);
+  struct stat status;
+  ASSERT_EQ(stat(target_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0644u);
+}
+
+TEST_F(RestoreRunTest, WritesToStdout) {
+  const int fd = open(target_.c_str(), O_RDWR | O_CREAT, 0600);
+  RestoreRequest request = Request();
+  request.target = "-";
+  ASSERT_OK(Run(request, fd));
+  close(fd);
+  EXPECT_TRUE(Content(target_) == content_);
+}
+
+TEST_F(RestoreRunTest, AMissingArchiveTouchesNothing) {
+  EXPECT_THAT(Run(Request("none.img")), StatusIs(absl::StatusCode::kNotFound));
+  RestoreRequest request = Request("none.tar");
+  request.extract = true;
+  EXPECT_THAT(Run(request), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(NamesLeft(), 0u);
+}
+
+TEST_F(RestoreRunTest, DamageIsHandedOnAndLeavesNoFile) {
+  server_.SetFaults(
+      {.read_error = WithReason(absl::DataLossError("chunk 9f is damaged"),
+                                reason::kRecordDamaged)});
+  const auto report = Run(Request());
+  EXPECT_THAT(report,
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("chunk 9f")));
+  EXPECT_THAT(report, HasReasonCode(reason::kRecordDamaged));
+  EXPECT_EQ(NamesLeft(), 0u);
+}
+
+TEST_F(RestoreRunTest, AnInterruptLeavesNoFile) {
+  on_progress_ = [this] { interrupt_.Raise(); };
+  EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(NamesLeft(), 0u);
+}
+
+TEST_F(RestoreRunTest, ADirectoryIsNoTargetForAnImage) {
+  ASSERT_EQ(mkdir(target_.c_str(), 0700), 0);
+  EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                       HasSubstr("is a directory")));
+}
+
+TEST_F(RestoreRunTest, BytesThatAreNoTarAreTold) {
+  RestoreRequest request = Request("bad.tar");
+  request.extract = true;
+  EXPECT_THAT(Run(request), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(RestoreRunTest, ARangeOfADirectoryIsRefused) {
+  RestoreRequest request = Request("bad.tar");
+  request.extract = true;
+  request.offset = 1;
+  EXPECT_THAT(Run(request), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace cairn::client

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "cairn/model/v1/model.pb.h"
+
+namespace cairn::client {
+
+// A whole ingest service on a unix socket, in memory: it keeps what it calls
+// durable, forgets the rest when a stream breaks, and breaks streams where a
+// seed tells it to. Thread-safe.
+class FakeIngest {
+ public:
+  struct Faults {
+    int write_cuts = 0;  // streams that break after fewer than
+    int read_cuts = 0;   //   max_cut_bytes
+    uint64_t max_cut_bytes = 4 * 1024 * 1024;
+    int unavailable_calls = 0;  // unary calls that fail without an effect
+    int lost_answers = 0;       // finishes that succeed and say UNAVAILABLE
+    absl::Status open_error;    // of OpenSession
+    absl::Status read_error;    // of ReadArchive, after its header
+  };
+
+  // Durable offsets are multiples of this.
+  static constexpr uint64_t kBoundaryBytes = 64 * 1024;
+  // A watermark comes after this much, and after a flush.
+  static constexpr uint64_t kWatermarkBytes = 512 * 1024;
+
+  struct Archive {
+    model::v1::ArchiveKind kind = model::v1::ARCHIVE_KIND_UNSPECIFIED;
+    std::string content;  // holes as zeros
+    uint64_t hole_bytes = 0;
+    uint64_t durable = 0;
+    bool complete = false;
+  };
+
+  // Listens on a socket of its own, below /tmp: a test's folder is often too
+  // deep for the 107 bytes of a socket's path. Aborts the test if it cannot.
+  explicit FakeIngest(uint64_t seed);
+  ~FakeIngest();
+
+  // "unix:PATH"
+  const std::string& address() const { return address_; }
+
+  void SetFaults(const Faults& faults);
+  // Drops all connections and what is not durable, then serves again.
+  void Restart();
+
+  // Content of an archive of the newest published snapshot of any group.
+  std::optional<Archive> Published(const std::string& archive) const;
+  // Adds a published snapshot ("datastores/.../snapshots/TIME").
+  void AddSnapshot(const std::string& name,
+                   std::map<std::string, Archive> archives);
+  // State of the newest session.
+  model::v1::SessionState NewestSessionState() const;
+  void FenceSessions();
+  int cuts_made() const;
+  uint64_t largest_gap_bytes() const;  // received, and not durable
+
+ private:
+  class Backup;
+  class Restore;
+  class Catalog;
+  struct State;
+
+  void Start();
+
+  const std::string folder_;
+  const std::string address_;
+  const std::unique_ptr<State> state_;
+  struct Server;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace cairn::client
