@@ -162,8 +162,9 @@ class BadInput(unittest.TestCase):
         with self.refused(CODE.NOT_FOUND):
             self.call("catalog", "CreateNamespace",
                       name=f"{DATASTORE}/namespaces/none/namespaces/below")
-        for name in ("", DATASTORE, f"{DATASTORE}/namespaces/..",
-                     f"{top}/namespaces/"):
+        with self.refused(INVALID, CODE.ALREADY_EXISTS):
+            self.call("catalog", "CreateNamespace", name=DATASTORE)
+        for name in ("", f"{DATASTORE}/namespaces/..", f"{top}/namespaces/"):
             with self.subTest(name=name), self.refused(INVALID):
                 self.call("catalog", "CreateNamespace", name=name)
         with self.refused(INVALID):
@@ -426,14 +427,22 @@ class BadInput(unittest.TestCase):
         session = self.open().name
         for frames in ([FLUSH], [end(0)], [hole(0, 1)],
                        [begin(session), data(0, b"x"), begin(session)],
-                       [begin(session), WRITE()],
-                       [begin(session, "b.raw"), data(0, b"x"), end(1),
-                        data(1, b"y")],
-                       [begin(session, "c.raw"), end(0), end(0)],
-                       [begin(session, "d.raw"), end(0), FLUSH]):
+                       [begin(session), WRITE()]):
             with self.subTest(frames=str(frames)[:200]), \
                     self.refused(INVALID):
                 self.send(*frames)
+
+    def test_frames_after_the_end(self):
+        """The server may be gone by then: they are refused or not read."""
+        session = self.open().name
+        for name, late in (("a.raw", data(1, b"y")), ("b.raw", end(1)),
+                           ("c.raw", FLUSH), ("d.raw", begin(session))):
+            try:
+                last = self.send(begin(session, name), data(0, b"x"), end(1),
+                                 late)[-1]
+                self.assertEqual(last.finished.archive.root.size_bytes, 1)
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), INVALID, error.details())
 
     def test_a_stream_without_an_end(self):
         session = self.open().name
@@ -634,7 +643,7 @@ class BadInput(unittest.TestCase):
         # Field 2 of OpenSessionRequest, as bytes that Python's stubs refuse.
         call = self.client.channel.unary_unary(
             "/cairn.ingest.v1.BackupService/OpenSession")
-        with self.refused(INVALID, CODE.INTERNAL):
+        with self.refused(INVALID, CODE.INTERNAL, CODE.UNIMPLEMENTED):
             call(b"\x12\x04\xff\xfe\xc3\x28", timeout=20)
 
 

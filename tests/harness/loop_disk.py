@@ -1,7 +1,9 @@
 """A disk of its own that can lose power: a file system on a loop device."""
 
 import array
+import ctypes
 import fcntl
+import functools
 import os
 import subprocess
 
@@ -9,12 +11,27 @@ import subprocess
 # gone after the next mount, as after a power cut. ext4 and XFS know it.
 SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
+CLONE_NEWNS = 0x00020000
+
+
+@functools.cache
+def _own_mounts():
+    """Mounts of this process and its children are seen by no other.
+
+    Others, such as the sandboxes of a build beside this one, would copy them
+    and keep a file system alive that was unmounted here.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare; this needs root")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 class LoopDisk:
-    """Needs root. `path` is the mount point while mounted."""
+    """Needs root. Made before the first thread. `path` is the mount point while mounted."""
 
     def __init__(self, folder, kind="ext4", size_bytes=2 << 30):
+        _own_mounts()
         self.image = os.path.join(folder, "disk.img")
         self.path = os.path.join(folder, "disk")
         os.makedirs(self.path, exist_ok=True)

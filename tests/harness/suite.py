@@ -50,8 +50,11 @@ class Suite:
             "--metrics-listen="]
         if self.drain_seconds is not None:
             command.append(f"--drain-timeout={self.drain_seconds}s")
-        if self.lease_seconds is not None and name in ("cairnd", "ingest"):
-            command.append(f"--lease-ttl={self.lease_seconds}s")
+        prefix = {"cairnd": "--ingest-", "ingest": "--"}.get(name)
+        if self.lease_seconds is not None and prefix:
+            # Kept alive while a stream is open, and not a moment longer.
+            command += [f"{prefix}lease-ttl={self.lease_seconds}s",
+                        f"{prefix}session-idle-timeout=0s"]
         if name in ("ingest", "maintenance"):
             command += [f"--index={self.socket('index')}",
                         f"--chunk-storage={self.socket('chunk_storage')}"]
