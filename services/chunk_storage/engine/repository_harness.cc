@@ -16,6 +16,10 @@ namespace {
 
 constexpr char kRoot[] = "/data/datastores";
 
+std::string PackDirectory(const DatastoreRef& datastore) {
+  return absl::StrCat(kRoot, "/", datastore.uuid.ToString(), "/packs");
+}
+
 }  // namespace
 
 Record RawRecord(RecordKind kind, std::string_view plain, uint64_t sequence) {
@@ -30,6 +34,35 @@ Record RawRecord(RecordKind kind, std::string_view plain, uint64_t sequence) {
 
 Record RawChunk(std::string_view plain) {
   return RawRecord(RecordKind::kChunk, plain);
+}
+
+void DamageRecord(FileSystem& files, const std::string& directory,
+                  const RecordKey& key) {
+  const auto names = files.List(directory);
+  ASSERT_OK(names);
+  for (const std::string& name : *names) {
+    const auto file = files.OpenForWrite(absl::StrCat(directory, "/", name));
+    ASSERT_OK(file);
+    const auto pack = Uuid::Parse(name.substr(0, 36));
+    ASSERT_OK(pack);
+    PackScanner scanner(*pack, *(*file)->Size(),
+                        [&](uint64_t offset, size_t length) {
+                          return (*file)->ReadAt(offset, length);
+                        });
+    for (;;) {
+      const auto entry = scanner.Next();
+      ASSERT_OK(entry);
+      if (!entry->has_value()) break;
+      if ((*entry)->key != key) continue;
+      const uint64_t at = (*entry)->offset + kRecordHeaderBytes;
+      const auto byte = (*file)->ReadAt(at, 1);
+      ASSERT_OK(byte);
+      const std::string flipped(1, static_cast<char>((*byte)[0] ^ 0x10));
+      const std::string_view pieces[] = {flipped};
+      ASSERT_OK((*file)->WriteAt(at, pieces));
+      ASSERT_OK((*file)->Sync());
+    }
+  }
 }
 
 RepositoryOptions SmallPacks() {
@@ -169,8 +202,7 @@ StoreStatistics RepositoryHarness::Statistics() {
 
 std::vector<std::string> RepositoryHarness::PackPaths(
     const DatastoreRef& datastore) const {
-  const std::string directory =
-      absl::StrCat(kRoot, "/", datastore.uuid.ToString(), "/packs");
+  const std::string directory = PackDirectory(datastore);
   std::vector<std::string> paths;
   const auto names = disk_.List(directory);
   EXPECT_OK(names);
@@ -190,29 +222,7 @@ void RepositoryHarness::Tear(const std::string& path, std::string_view bytes) {
 
 void RepositoryHarness::Damage(const DatastoreRef& datastore,
                                const RecordKey& key) {
-  for (const std::string& path : PackPaths(datastore)) {
-    const auto file = disk_.OpenForWrite(path);
-    ASSERT_OK(file);
-    const auto pack = Uuid::Parse(path.substr(path.size() - 41, 36));
-    ASSERT_OK(pack);
-    PackScanner scanner(*pack, *(*file)->Size(),
-                        [&](uint64_t offset, size_t length) {
-                          return (*file)->ReadAt(offset, length);
-                        });
-    for (;;) {
-      const auto entry = scanner.Next();
-      ASSERT_OK(entry);
-      if (!entry->has_value()) break;
-      if ((*entry)->key != key) continue;
-      const uint64_t at = (*entry)->offset + kRecordHeaderBytes;
-      const auto byte = (*file)->ReadAt(at, 1);
-      ASSERT_OK(byte);
-      const std::string flipped(1, static_cast<char>((*byte)[0] ^ 0x10));
-      const std::string_view pieces[] = {flipped};
-      ASSERT_OK((*file)->WriteAt(at, pieces));
-      ASSERT_OK((*file)->Sync());
-    }
-  }
+  DamageRecord(disk_, PackDirectory(datastore), key);
 }
 
 }  // namespace cairn::chunk_storage

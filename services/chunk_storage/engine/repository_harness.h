@@ -32,6 +32,11 @@ Record RawChunk(std::string_view plain);
 Record RawRecord(RecordKind kind, std::string_view plain,
                  uint64_t sequence = 0);
 
+// Flips a bit of the record's payload in every pack file of `directory` that
+// holds it.
+void DamageRecord(FileSystem& files, const std::string& directory,
+                  const RecordKey& key);
+
 // Small packs, so that short tests fill some.
 RepositoryOptions SmallPacks();
 
@@ -85,7 +90,7 @@ class RepositoryHarness {
   // Paths of pack files, and a look at their bytes.
   std::vector<std::string> PackPaths(const DatastoreRef& datastore) const;
   std::vector<std::string> PackPaths() const { return PackPaths(datastore_); }
-  // Flips a bit of the record's payload in every pack that holds it.
+  // As DamageRecord, in the datastore.
   void Damage(const DatastoreRef& datastore, const RecordKey& key);
 
  private:

@@ -1,0 +1,97 @@
+#include "services/chunk_storage/server.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/config/version.h"
+#include "common/log/log.h"
+#include "common/status/status_macros.h"
+#include "services/chunk_storage/storage/place_store.h"
+
+namespace cairn::chunk_storage {
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+
+}  // namespace
+
+ChunkStorageServer::ChunkStorageServer(const Options& options,
+                                       std::string data_dir)
+    : options_(options),
+      data_dir_(std::move(data_dir)),
+      random_(NewSystemBitGen()) {}
+
+ChunkStorageServer::~ChunkStorageServer() { Stop(); }
+
+absl::Status ChunkStorageServer::OpenStore(ServiceContext& context) {
+  const std::string path = absl::StrCat(data_dir_, "/chunk_storage");
+  ASSIGN_OR_RETURN(directory_,
+                   DataDirectory::Open({.path = path,
+                                        .support = {.service = name(),
+                                                    .version = kFormatVersion,
+                                                    .features = {},
+                                                    .release = kVersion}},
+                                       &files_, random_));
+  RocksKvStore::Options rocks;
+  rocks.path = absl::StrCat(directory_->path(), "/db");
+  for (const std::string& table : PlaceStore::TableNames()) {
+    // Digests do not compress, and most lookups of a first backup find
+    // nothing, which a filter answers without a read.
+    rocks.tables.push_back(
+        {.name = table, .bloom_filter = true, .compress = false});
+  }
+  rocks.block_cache_bytes = options_.block_cache_bytes;
+  rocks.write_buffer_bytes = options_.write_buffer_bytes;
+  rocks.reserve_bytes = options_.database_reserve_bytes;
+  rocks.ballast_bytes = options_.ballast_bytes;
+  rocks.files = &files_;
+  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  return absl::OkStatus();
+}
+
+absl::Status ChunkStorageServer::Start(ServiceContext& context) {
+  RETURN_IF_ERROR(OpenStore(context));
+  metrics_ = std::make_unique<Metrics>(context.metrics());
+  ASSIGN_OR_RETURN(
+      repository_,
+      ChunkRepository::Open(
+          options_.repository,
+          ChunkRepository::Dependencies{.files = &files_,
+                                        .kv = kv_.get(),
+                                        .clock = context.clock(),
+                                        .executor = context.executor(),
+                                        .random = random_,
+                                        .fatal_errors = context.fatal_errors(),
+                                        .metrics = metrics_.get()},
+          absl::StrCat(directory_->path(), "/datastores"),
+          directory_->incarnation()));
+  client_ = std::make_unique<LocalChunkClient>(repository_.get());
+  service_ = std::make_unique<ChunkStorageServiceImpl>(context.dispatcher(),
+                                                       repository_.get());
+  RETURN_IF_ERROR(context.AddGrpcService(
+      service_.get(), v1::ChunkStorageService::service_full_name(),
+      ChunkStorageServiceImpl::Authorization()));
+  context.AddReadinessProbe("disk", [this] { return repository_->Health(); });
+  return absl::OkStatus();
+}
+
+void ChunkStorageServer::Drain() {}
+
+void ChunkStorageServer::Stop() {
+  if (repository_ != nullptr) {
+    const absl::Status closed = repository_->Close();
+    if (!closed.ok()) {
+      LOG(WARNING) << "packs stay open, the next start recovers them error="
+                   << closed.ToString();
+    }
+  }
+  service_.reset();
+  client_.reset();
+  repository_.reset();
+  metrics_.reset();
+  kv_.reset();
+  directory_.reset();
+}
+
+}  // namespace cairn::chunk_storage
