@@ -23,7 +23,7 @@ void BoundProcessMemory() {
   const bool done = mallopt(M_ARENA_MAX, kArenas) == 1 &&
                     mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes) == 1 &&
                     mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes) == 1;
-  if (!done) LOG(WARNING) << "memory allocator takes no bounds";
+  if (!done) LOG(DEBUG) << "memory allocator takes no bounds";
 }
 
 }  // namespace cairn
