@@ -23,6 +23,7 @@ class InMemoryIndex {
 
   LocalIndexClient& client() { return *client_; }
   MemoryKvStore& kv() { return kv_; }
+  index::IndexEngine& engine() { return *engine_; }
 
   // As after the process has died: what was not durable may be lost (chosen
   // by `random`), and a new engine takes over. Not while calls run; client()

@@ -20,13 +20,12 @@ absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
                            const GroupName& group,
                            const std::optional<std::string>& owner) {
   switch (caller.role) {
-    case CallerRole::kAdmin:
-      return absl::OkStatus();
     case CallerRole::kClient:
       if (principal != caller.principal) {
         return NotOwner(group, caller.principal, principal);
       }
       break;
+    case CallerRole::kAdmin:
     case CallerRole::kService:
       break;
     case CallerRole::kNone:

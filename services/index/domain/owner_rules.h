@@ -8,11 +8,13 @@
 #include "common/model/names.h"
 
 // A group is written by its owner only. Index judges by what a caller may be:
-//   service  acts for an end user, whom it has authenticated and whose role
-//            it has checked; names the user as `principal`
-//   admin    may write and change any group, which keeps its owner
-//   client   is `principal` itself, or is refused
-//   none     is refused
+//   service, admin  acts for an end user, whom it has authenticated and whose
+//                   role it has checked; names the user as `principal`
+//   client          is `principal` itself, or is refused
+//   none            is refused
+// A service on a unix socket or on loopback is seen as an administrator, so
+// being one overrides nothing here: who lets an administrator of the suite
+// write a group names the group's owner as the principal.
 namespace cairn::index {
 
 // Whether a session for `principal` may write into `group`, whose owner is

@@ -25,9 +25,11 @@ TEST(OwnerRulesTest, WhoMayWriteFollowsTheTable) {
       {CallerRole::kService, "ingest@service", "ann", "ann", true},
       {CallerRole::kService, "ingest@service", "bob", "ann", false},
       {CallerRole::kService, "ann", "bob", "ann", false},
-      // An administrator writes all.
-      {CallerRole::kAdmin, "root@unix", "root@unix", "ann", true},
-      {CallerRole::kAdmin, "root@unix", "bob", "ann", true},
+      // So does an administrator, as which it may be seen.
+      {CallerRole::kAdmin, "root@unix", "ann", "ann", true},
+      {CallerRole::kAdmin, "root@unix", "root@unix", std::nullopt, true},
+      {CallerRole::kAdmin, "root@unix", "root@unix", "ann", false},
+      {CallerRole::kAdmin, "root@unix", "bob", "ann", false},
       // A client is nobody but itself.
       {CallerRole::kClient, "ann", "ann", "ann", true},
       {CallerRole::kClient, "ann", "ann", std::nullopt, true},

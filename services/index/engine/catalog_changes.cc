@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
+#include "services/index/domain/raw_record.h"
 #include "services/index/domain/text_rules.h"
 #include "services/index/engine/change_rules.h"
 #include "services/index/engine/datastore_state.h"
@@ -104,6 +105,7 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   if (std::holds_alternative<RefusedPublishChange>(change)) {
     IndexBatch batch(state->info.ref.uuid);
     RETURN_IF_ERROR(ApplyAny(context, change, 0, batch));
+    batch.PassGate();
     if (!batch.changes().empty()) {
       RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
       Remember(change, 0, *state, *metrics_);
@@ -112,12 +114,13 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   PreparedChange prepared;
   ASSIGN_OR_RETURN(prepared.sequence, TakeSequence(*store_, *state));
   prepared.datastore = state->info.ref;
-  prepared.event = MakeRecord(RecordKind::kEvent, prepared.sequence,
-                              EncodeEvent({.datastore = state->info.ref,
-                                           .sequence = prepared.sequence,
-                                           .time = now,
-                                           .principal = call.caller.principal},
-                                          change));
+  prepared.event =
+      MakeRawRecord(RecordKind::kEvent, prepared.sequence,
+                    EncodeEvent({.datastore = state->info.ref,
+                                 .sequence = prepared.sequence,
+                                 .time = now,
+                                 .principal = call.caller.principal},
+                                change));
   return prepared;
 }
 
@@ -169,7 +172,7 @@ absl::StatusOr<PreparedChange> CatalogChanges::PrepareDatastore(
   PreparedChange prepared;
   prepared.sequence = kCreationSequence;
   prepared.datastore = datastore.ref;
-  prepared.event = MakeRecord(
+  prepared.event = MakeRawRecord(
       RecordKind::kEvent, prepared.sequence,
       EncodeEvent({.datastore = datastore.ref,
                    .sequence = prepared.sequence,

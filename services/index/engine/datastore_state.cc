@@ -8,6 +8,7 @@ absl::Status CommitNumbers(IndexStore& store, DatastoreState& state,
                            const IndexState& numbers) {
   IndexBatch batch(state.info.ref.uuid);
   batch.PutState(numbers);
+  batch.PassGate();
   RETURN_IF_ERROR(store.Commit(batch, Durability::kSynced));
   state.numbers = numbers;
   return absl::OkStatus();

@@ -60,7 +60,8 @@ inline constexpr uint64_t kSequenceBlock = 1024;
 absl::StatusOr<uint64_t> TakeSequence(IndexStore& store, DatastoreState& state)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
 
-// Makes `numbers` durable, alone in a batch, and then the present ones.
+// Makes `numbers` durable, alone in a batch, and then the present ones. Also
+// when the disk is nearly full: a fence and an end need them.
 absl::Status CommitNumbers(IndexStore& store, DatastoreState& state,
                            const IndexState& numbers)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);

@@ -43,6 +43,9 @@ class IndexEngine {
   ArchiveReader& archives() { return archives_; }
   Fence& fence() { return fence_; }
 
+  // Not OK: the store has met an error and answers nothing any more.
+  absl::Status CheckHealth() const { return store_->CheckHealth(); }
+
  private:
   IndexEngine(const Options& options, std::unique_ptr<IndexStore> store,
               std::unique_ptr<DatastoreRegistry> datastores, const Clock* clock,

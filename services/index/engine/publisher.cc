@@ -10,6 +10,7 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/owner_rules.h"
+#include "services/index/domain/raw_record.h"
 #include "services/index/domain/session_rules.h"
 #include "services/index/domain/snapshot_rules.h"
 #include "services/index/engine/catalog_lookup.h"
@@ -166,8 +167,8 @@ absl::StatusOr<PreparedPublish> Publisher::Prepare(
     RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   }
   prepared.sequence = row.publish_sequence;
-  prepared.manifest = MakeRecord(RecordKind::kManifest, row.publish_sequence,
-                                 std::move(row.manifest));
+  prepared.manifest = MakeRawRecord(RecordKind::kManifest, row.publish_sequence,
+                                    std::move(row.manifest));
   return prepared;
 }
 

@@ -75,9 +75,8 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
   RETURN_IF_ERROR(CheckNamespaceExists(view, request.group.parent));
   ASSIGN_OR_RETURN(const std::optional<GroupRow> group,
                    view.GetGroup(request.group));
-  const std::optional<std::string> owner = OwnerOf(group);
   RETURN_IF_ERROR(
-      CheckMayWrite(call.caller, request.owner, request.group, owner));
+      CheckMayWrite(call.caller, request.owner, request.group, OwnerOf(group)));
   if (request.base.has_value()) {
     RETURN_IF_ERROR(CheckBase(view, *request.base));
   }
@@ -92,8 +91,7 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
   row.snapshot = {.group = request.group, .time = time};
   row.explicit_time = request.backup_time.has_value();
   if (request.base.has_value()) row.base_time = request.base->time;
-  // A group that an administrator writes keeps its owner.
-  row.owner = owner.value_or(request.owner);
+  row.owner = request.owner;
   row.notes = request.notes;
   row.client_label = request.client_label;
   row.lease = request.lease;
@@ -101,19 +99,17 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
   return row;
 }
 
-absl::Status SessionCatalog::Reopen(const Call& call, const NewSession& request,
+absl::Status SessionCatalog::Reopen(const NewSession& request,
                                     const SessionName& name,
                                     const SessionRow& row,
                                     uint64_t fence) const {
   std::optional<int64_t> base_time;
   if (request.base.has_value()) base_time = request.base->time;
-  const bool same_owner =
-      row.owner == request.owner || call.caller.role == CallerRole::kAdmin;
   const bool same_time =
       row.explicit_time == request.backup_time.has_value() &&
       row.snapshot.time == request.backup_time.value_or(row.snapshot.time);
   if (row.epoch != request.ref.epoch || row.snapshot.group != request.group ||
-      !same_time || row.base_time != base_time || !same_owner ||
+      !same_time || row.base_time != base_time || row.owner != request.owner ||
       row.notes != request.notes || row.lease != request.lease) {
     return absl::InvalidArgumentError(absl::StrCat(
         name.ToString(), " was opened with other values: epoch ", row.epoch,
@@ -138,7 +134,7 @@ absl::StatusOr<Session> SessionCatalog::Open(const Call& call,
   const uint64_t fence = state->numbers.fence;
   ASSIGN_OR_RETURN(const std::optional<SessionRow> known, view.GetSession(id));
   if (known.has_value()) {
-    RETURN_IF_ERROR(Reopen(call, request, name, *known, fence));
+    RETURN_IF_ERROR(Reopen(request, name, *known, fence));
     Session session = ToSession(info, id, *known, fence);
     ASSIGN_OR_RETURN(session.archives, view.ListCheckpoints(id));
     return session;
@@ -263,6 +259,7 @@ absl::Status SessionCatalog::Abort(const SessionRef& ref) {
   row.end_time = clock_->Now();
   IndexBatch batch(info.ref.uuid);
   batch.PutSession(ref.session, row);
+  batch.PassGate();
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   if (state->open_sessions.erase(ref.session) > 0) {
     metrics_->open_sessions.Add(-1);

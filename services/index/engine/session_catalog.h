@@ -45,9 +45,8 @@ class SessionCatalog {
  private:
   absl::StatusOr<SessionRow> NewRow(const Call& call, const IndexView& view,
                                     const NewSession& request) const;
-  absl::Status Reopen(const Call& call, const NewSession& request,
-                      const SessionName& name, const SessionRow& row,
-                      uint64_t fence) const;
+  absl::Status Reopen(const NewSession& request, const SessionName& name,
+                      const SessionRow& row, uint64_t fence) const;
   // Adds the removal of a few rows that no call can be about any more.
   absl::Status AddPurge(DatastoreState& state, const IndexView& view,
                         IndexBatch& batch, size_t& purged)

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "cairn/record/v1/record.pb.h"
-#include "common/digest/sha256.h"
 #include "common/status/status_macros.h"
 #include "services/index/storage/record_parts.h"
 
@@ -125,18 +124,6 @@ std::string EncodeEvent(const EventHeader& header,
   event.set_principal(header.principal);
   std::visit([&event](const auto& one) { Fill(one, event); }, change);
   return SerializeDeterministically(event);
-}
-
-Record MakeRecord(RecordKind kind, uint64_t sequence, std::string payload) {
-  const Digest digest = Sha256(payload);
-  Record record;
-  record.key = {.kind = kind, .domain = {}, .digest = digest};
-  record.encoding = Encoding::kRaw;
-  record.plain_length = payload.size();
-  record.payload_digest = digest;
-  record.sequence = sequence;
-  record.payload = std::move(payload);
-  return record;
 }
 
 }  // namespace cairn::index

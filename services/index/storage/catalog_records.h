@@ -11,7 +11,6 @@
 #include "common/model/catalog.h"
 #include "common/model/datastore.h"
 #include "common/model/names.h"
-#include "common/model/record.h"
 #include "common/model/uuid.h"
 
 // What index hands out to be stored in metadata packs, so that the packs
@@ -45,9 +44,5 @@ struct EventHeader {
 };
 
 std::string EncodeEvent(const EventHeader& header, const CatalogChange& change);
-
-// A raw record in the plaintext domain, addressed by the SHA-256 of
-// `payload`.
-Record MakeRecord(RecordKind kind, uint64_t sequence, std::string payload);
 
 }  // namespace cairn::index

@@ -5,7 +5,6 @@
 
 #include "absl/time/time.h"
 #include "cairn/record/v1/record.pb.h"
-#include "common/digest/sha256.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -74,17 +73,6 @@ TEST(CatalogRecordsTest, ManifestsTakeAnyBytesWithoutHarm) {
     EXPECT_TRUE(status.ok() || absl::IsDataLoss(status)) << status;
   }
   EXPECT_THAT(DecodeManifest(""), StatusIs(kDataLoss));
-}
-
-TEST(CatalogRecordsTest, RecordsAreAddressedByTheDigestOfTheirPayload) {
-  const Record record = MakeRecord(RecordKind::kManifest, 7, "payload");
-  EXPECT_EQ(record.key.kind, RecordKind::kManifest);
-  EXPECT_TRUE(record.key.domain.is_plaintext());
-  EXPECT_EQ(record.key.digest, Sha256("payload"));
-  EXPECT_EQ(record.payload_digest, Sha256("payload"));
-  EXPECT_EQ(record.encoding, Encoding::kRaw);
-  EXPECT_EQ(record.plain_length, 7u);
-  EXPECT_EQ(record.sequence, 7u);
 }
 
 record::v1::Event Parsed(const CatalogChange& change) {

@@ -13,8 +13,8 @@ namespace cairn::index {
 namespace {
 
 constexpr std::string_view kTableNames[] = {
-    "datastores", "namespaces",  "groups", "snapshots",
-    "sessions",   "checkpoints", "pages",  "state",
+    "datastores", "namespaces",  "groups",    "snapshots",
+    "sessions",   "checkpoints", kPagesTable, "state",
 };
 
 KvTable Number(Table table) { return static_cast<KvTable>(table); }
@@ -196,6 +196,10 @@ absl::StatusOr<IndexState> IndexStore::GetState(const Uuid& datastore) const {
                                             " has no row of numbers"));
   }
   return *std::move(state);
+}
+
+absl::Status IndexStore::CheckHealth() const {
+  return store_->Get(Number(Table::kState), DatastorePrefix(Uuid{})).status();
 }
 
 IndexView IndexStore::NewView(const Uuid& datastore) const {

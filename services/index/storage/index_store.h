@@ -34,6 +34,8 @@ enum class Table : KvTable {
 
 // What a KvStore for index is opened with.
 std::vector<std::string> TableNames();
+// The table of pages, by far the largest; its values are mostly digests.
+inline constexpr std::string_view kPagesTable = "pages";
 
 // The rows of one datastore as they were at one moment, typed. Names must be
 // of that datastore. DataLoss, naming table and key: a row that does not
@@ -94,6 +96,10 @@ class IndexBatch {
   void PutPage(const Digest& id, std::string encoded);
   void PutState(const IndexState& state);
 
+  // Taken even when the disk is nearly full: for what ends work or makes
+  // room.
+  void PassGate() { batch_.set_passes_gate(true); }
+
   const KvBatch& changes() const { return batch_; }
 
  private:
@@ -115,6 +121,9 @@ class IndexStore {
   absl::StatusOr<IndexState> GetState(const Uuid& datastore) const;
 
   IndexView NewView(const Uuid& datastore) const;
+
+  // Reads a row. An error: the store has stopped.
+  absl::Status CheckHealth() const;
 
   // Encoded pages, unproved; nothing where there is none. At most 4096.
   absl::StatusOr<std::vector<std::optional<std::string>>> GetPages(

@@ -1,0 +1,717 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/digest/sha256.h"
+#include "common/model/catalog.h"
+#include "common/status/reason.h"
+#include "common/testing/fake_clock.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "gtest/gtest.h"
+#include "services/index/client/catalog_client.h"
+#include "services/index/client/fence_client.h"
+#include "services/index/client/session_client.h"
+#include "services/index/client/test_backup.h"
+
+// What every way to reach index does alike. A file that includes this
+// instantiates IndexClientContract with a factory.
+namespace cairn {
+
+// An empty index and a way to it. Its caller is a service.
+class IndexUnderTest {
+ public:
+  virtual ~IndexUnderTest() = default;
+  virtual CatalogClient& catalog() = 0;
+  virtual SessionClient& sessions() = 0;
+  virtual FenceClient& fence() = 0;
+};
+
+struct IndexFactory {
+  std::string name;
+  std::function<std::unique_ptr<IndexUnderTest>(FakeClock* clock)> make;
+};
+
+inline void PrintTo(const IndexFactory& factory, std::ostream* out) {
+  *out << factory.name;
+}
+
+class IndexClientContract : public ::testing::TestWithParam<IndexFactory> {
+ protected:
+  IndexClientContract() : random_(TestSeed()) {}
+
+  void SetUp() override {
+    index_ = GetParam().make(&clock_);
+    ASSERT_NE(index_, nullptr);
+    ASSERT_OK_AND_ASSIGN(const Datastore datastore,
+                         catalog().GetDatastore({}, "default"));
+    ref_ = datastore.ref;
+  }
+
+  CatalogClient& catalog() { return index_->catalog(); }
+  SessionClient& sessions() { return index_->sessions(); }
+  FenceClient& fence() { return index_->fence(); }
+
+  NewSession NewIn(const GroupName& group, uint64_t epoch = 1) {
+    return NewTestSession(ref_, group, epoch, random_);
+  }
+
+  // Prepares and commits.
+  absl::Status Change(const CatalogChange& change) {
+    auto prepared = catalog().PrepareChange({}, change);
+    if (!prepared.ok()) return prepared.status();
+    EXPECT_EQ(prepared->datastore, ref_);
+    EXPECT_EQ(prepared->event.key.kind, RecordKind::kEvent);
+    EXPECT_EQ(prepared->event.key.digest, Sha256(prepared->event.payload));
+    EXPECT_EQ(prepared->event.sequence, prepared->sequence);
+    return catalog().CommitChange({}, change, prepared->sequence);
+  }
+
+  NamespaceName Space(const std::string& path) {
+    return {.datastore = "default", .path = *NamespacePath::Parse(path)};
+  }
+
+  FakeClock clock_{absl::FromUnixSeconds(1795293585)};
+  std::mt19937_64 random_;
+  std::unique_ptr<IndexUnderTest> index_;
+  DatastoreRef ref_;
+};
+
+TEST_P(IndexClientContract, TheDefaultDatastoreIsThereFromTheStart) {
+  ASSERT_OK_AND_ASSIGN(const auto page, catalog().ListDatastores({}, {}));
+  ASSERT_EQ(page.items.size(), 1u);
+  EXPECT_EQ(page.items[0].name, "default");
+  EXPECT_EQ(page.items[0].ref.generation, 1u);
+  EXPECT_FALSE(page.items[0].ref.uuid.is_zero());
+  EXPECT_EQ(page.next_page_token, "");
+  EXPECT_THAT(catalog().GetDatastore({}, "other"),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(IndexClientContract, TheDefaultDatastoresEventCanBePreparedAgain) {
+  const CreateDatastoreChange change{
+      .datastore = "default", .uuid = ref_.uuid, .comment = ""};
+  ASSERT_OK_AND_ASSIGN(const PreparedChange first,
+                       catalog().PrepareChange({}, change));
+  ASSERT_OK_AND_ASSIGN(const PreparedChange second,
+                       catalog().PrepareChange({}, change));
+  EXPECT_EQ(first.datastore, ref_);
+  EXPECT_EQ(first.event.key, second.event.key);
+  EXPECT_EQ(first.sequence, second.sequence);
+  EXPECT_OK(catalog().CommitChange({}, change, first.sequence));
+}
+
+TEST_P(IndexClientContract, DatastoresAreCreatedOncePerNameAndUuid) {
+  CreateDatastoreChange change{.datastore = "second",
+                               .uuid = Uuid::Random(random_),
+                               .comment = "the second"};
+  ASSERT_OK_AND_ASSIGN(const PreparedChange prepared,
+                       catalog().PrepareChange({}, change));
+  EXPECT_THAT(catalog().GetDatastore({}, "second"),
+              StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK(catalog().CommitChange({}, change, prepared.sequence));
+  ASSERT_OK(catalog().CommitChange({}, change, prepared.sequence));
+  ASSERT_OK_AND_ASSIGN(const Datastore made,
+                       catalog().GetDatastore({}, "second"));
+  EXPECT_EQ(made.ref, prepared.datastore);
+  EXPECT_EQ(made.comment, "the second");
+  change.uuid = Uuid::Random(random_);
+  EXPECT_THAT(catalog().PrepareChange({}, change),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  change.datastore = "third";
+  change.uuid = ref_.uuid;
+  EXPECT_THAT(catalog().PrepareChange({}, change),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+TEST_P(IndexClientContract, NamespacesAreMadeBelowTheirParentsAndRemoved) {
+  EXPECT_THAT(Change(CreateNamespaceChange{Space("a/b"), ""}),
+              StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK(Change(CreateNamespaceChange{Space("a"), "first"}));
+  ASSERT_OK(Change(CreateNamespaceChange{Space("a/b"), ""}));
+  EXPECT_THAT(Change(CreateNamespaceChange{Space("a"), ""}),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(Change(CreateNamespaceChange{Space(""), ""}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK_AND_ASSIGN(
+      const auto page,
+      catalog().ListNamespaces({}, {.parent = Space(""), .max_depth = 0}, {}));
+  ASSERT_EQ(page.items.size(), 2u);
+  EXPECT_EQ(page.items[0].name, Space("a"));
+  EXPECT_EQ(page.items[0].comment, "first");
+  EXPECT_EQ(page.items[1].name, Space("a/b"));
+
+  EXPECT_THAT(Change(DeleteNamespaceChange{Space("a")}),
+              HasReasonCode(reason::kNotEmpty));
+  ASSERT_OK(Change(DeleteNamespaceChange{Space("a/b")}));
+  ASSERT_OK(Change(DeleteNamespaceChange{Space("a")}));
+  EXPECT_THAT(Change(DeleteNamespaceChange{Space("a")}),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(IndexClientContract, AnOpenSessionKeepsItsNamespace) {
+  ASSERT_OK(Change(CreateNamespaceChange{Space("a"), ""}));
+  const NewSession request = NewIn(TestGroup("web1", "a"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  EXPECT_THAT(Change(DeleteNamespaceChange{Space("a")}),
+              HasReasonCode(reason::kNotEmpty));
+  ASSERT_OK(sessions().AbortSession({}, request.ref));
+  EXPECT_OK(Change(DeleteNamespaceChange{Space("a")}));
+}
+
+TEST_P(IndexClientContract, ASessionBecomesASnapshotThatReadsBack) {
+  NewSession request = NewIn(TestGroup("web1"));
+  const std::vector<BuiltArchive> archives = {
+      BuildArchive("a.img", 300, TestSeed()), BuildArchive("b.pxa", 0, 1)};
+  ASSERT_OK_AND_ASSIGN(const Session opened,
+                       sessions().OpenSession({}, request));
+  EXPECT_EQ(opened.ref, request.ref);
+  EXPECT_EQ(opened.snapshot.time, 1795293585);
+  EXPECT_EQ(opened.state, SessionState::kOpen);
+  for (const BuiltArchive& archive : archives) {
+    ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  }
+  ASSERT_OK_AND_ASSIGN(
+      const PreparedPublish prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor(archives)));
+  EXPECT_EQ(prepared.manifest.key.kind, RecordKind::kManifest);
+  EXPECT_EQ(prepared.manifest.key.digest, Sha256(prepared.manifest.payload));
+  EXPECT_EQ(prepared.manifest.sequence, prepared.sequence);
+  EXPECT_FALSE(prepared.published.has_value());
+
+  // Without the commit nothing is visible.
+  ASSERT_OK_AND_ASSIGN(auto groups,
+                       catalog().ListGroups({}, {.parent = Space("")}, {}));
+  EXPECT_TRUE(groups.items.empty());
+  EXPECT_THAT(catalog().GetSnapshot({}, opened.snapshot),
+              StatusIs(absl::StatusCode::kNotFound));
+
+  ASSERT_OK_AND_ASSIGN(
+      const Snapshot snapshot,
+      sessions().CommitPublish({}, request.ref, prepared.sequence));
+  EXPECT_EQ(snapshot.name, opened.snapshot);
+  EXPECT_EQ(snapshot.owner, "ann@tls");
+  EXPECT_EQ(snapshot.notes, "notes");
+  EXPECT_EQ(snapshot.session, request.ref.session);
+  EXPECT_EQ(snapshot.sequence, prepared.sequence);
+  ASSERT_EQ(snapshot.archives.size(), 2u);
+  EXPECT_EQ(snapshot.archives[0].root, *archives[0].checkpoint.root);
+  EXPECT_EQ(snapshot.stored_bytes, archives[0].checkpoint.stored_bytes);
+
+  ASSERT_OK_AND_ASSIGN(groups,
+                       catalog().ListGroups({}, {.parent = Space("")}, {}));
+  ASSERT_EQ(groups.items.size(), 1u);
+  EXPECT_EQ(groups.items[0].name, request.group);
+  EXPECT_EQ(groups.items[0].snapshot_count, 1u);
+  EXPECT_EQ(groups.items[0].last_snapshot_time, opened.snapshot.time);
+  ASSERT_OK_AND_ASSIGN(const Snapshot read,
+                       catalog().GetSnapshot({}, snapshot.name));
+  EXPECT_EQ(read.archives, snapshot.archives);
+  ASSERT_OK_AND_ASSIGN(const ArchiveEntries found,
+                       sessions().FindEntries({}, {snapshot.name, "a.img"}, 0,
+                                              ~uint64_t{0}, 4096));
+  EXPECT_EQ(found.entries, archives[0].entries);
+  ASSERT_OK_AND_ASSIGN(
+      const ArchiveEntries empty,
+      sessions().FindEntries({}, {snapshot.name, "b.pxa"}, 0, 1, 4096));
+  EXPECT_TRUE(empty.entries.empty());
+}
+
+TEST_P(IndexClientContract, FindEntriesAgreesWithAScanOfAllEntries) {
+  const BuiltArchive archive = BuildArchive("a.img", 500, TestSeed());
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+  ASSERT_OK_AND_ASSIGN(
+      const Snapshot snapshot,
+      sessions().CommitPublish({}, request.ref, prepared.sequence));
+  const ArchiveName name{snapshot.name, "a.img"};
+  const uint64_t size = archive.checkpoint.durable_bytes;
+  for (int i = 0; i < 100; ++i) {
+    const uint64_t offset = random_() % (size + 1);
+    const uint64_t length = random_() % 5 == 0 ? 0 : random_() % 50000;
+    const auto limit = static_cast<uint32_t>(1 + random_() % 20);
+    std::vector<PlacedEntry> expected;
+    for (const PlacedEntry& entry : archive.entries) {
+      if (expected.size() < limit && entry.offset < offset + length &&
+          entry.offset + entry.entry.total_length() > offset) {
+        expected.push_back(entry);
+      }
+    }
+    if (length == 0) expected.clear();
+    ASSERT_OK_AND_ASSIGN(
+        const ArchiveEntries found,
+        sessions().FindEntries({}, name, offset, length, limit));
+    EXPECT_EQ(found.entries, expected) << offset << " + " << length;
+    EXPECT_EQ(found.archive.root, *archive.checkpoint.root);
+  }
+  EXPECT_THAT(sessions().FindEntries({}, name, size + 1, 1, 10),
+              StatusIs(absl::StatusCode::kOutOfRange));
+  for (const uint32_t limit : {0u, 4097u}) {
+    EXPECT_THAT(sessions().FindEntries({}, name, 0, 1, limit),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_THAT(
+      sessions().FindEntries({}, {snapshot.name, "other.img"}, 0, 1, 10),
+      StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(IndexClientContract, APublishIsIdempotent) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  const PublishRequest publish = RequestFor({archive});
+  ASSERT_OK_AND_ASSIGN(const auto first,
+                       sessions().PreparePublish({}, request.ref, publish));
+  clock_.Advance(absl::Minutes(5));
+  ASSERT_OK_AND_ASSIGN(const auto again,
+                       sessions().PreparePublish({}, request.ref, publish));
+  EXPECT_EQ(first.sequence, again.sequence);
+  EXPECT_EQ(first.manifest.key, again.manifest.key);
+  ASSERT_OK_AND_ASSIGN(
+      const Snapshot one,
+      sessions().CommitPublish({}, request.ref, first.sequence));
+  ASSERT_OK_AND_ASSIGN(
+      const Snapshot two,
+      sessions().CommitPublish({}, request.ref, first.sequence));
+  EXPECT_EQ(one.name, two.name);
+  EXPECT_EQ(one.sequence, two.sequence);
+  ASSERT_OK_AND_ASSIGN(const auto after,
+                       sessions().PreparePublish({}, request.ref, publish));
+  ASSERT_TRUE(after.published.has_value());
+  EXPECT_EQ(after.published->name, one.name);
+  // What is over is over for everything else.
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint),
+              HasReasonCode(reason::kSessionEnded));
+  EXPECT_THAT(sessions().PutPages({}, request.ref, archive.pages),
+              HasReasonCode(reason::kSessionEnded));
+  EXPECT_THAT(sessions().AbortSession({}, request.ref),
+              HasReasonCode(reason::kSessionEnded));
+  ASSERT_OK_AND_ASSIGN(
+      const Session session,
+      sessions().GetSession({}, {"default", request.ref.session}));
+  EXPECT_EQ(session.state, SessionState::kPublished);
+  ASSERT_OK_AND_ASSIGN(const Session reopened,
+                       sessions().OpenSession({}, request));
+  EXPECT_EQ(reopened.state, SessionState::kPublished);
+}
+
+TEST_P(IndexClientContract, AnAbortedSessionCannotBeFinished) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+  ASSERT_OK(sessions().AbortSession({}, request.ref));
+  ASSERT_OK(sessions().AbortSession({}, request.ref));
+  EXPECT_THAT(sessions().PreparePublish({}, request.ref, RequestFor({archive})),
+              HasReasonCode(reason::kSessionEnded));
+  EXPECT_THAT(sessions().CommitPublish({}, request.ref, prepared.sequence),
+              HasReasonCode(reason::kSessionEnded));
+}
+
+TEST_P(IndexClientContract, ASessionOpensOncePerId) {
+  NewSession request = NewIn(TestGroup("web1"), 5);
+  ASSERT_OK_AND_ASSIGN(const Session first,
+                       sessions().OpenSession({}, request));
+  clock_.Advance(absl::Minutes(1));
+  ASSERT_OK_AND_ASSIGN(const Session again,
+                       sessions().OpenSession({}, request));
+  EXPECT_EQ(first.snapshot, again.snapshot);
+  EXPECT_EQ(first.open_time, again.open_time);
+  for (int field = 0; field < 5; ++field) {
+    NewSession other = request;
+    if (field == 0) other.ref.epoch = 6;
+    if (field == 1) other.group.id = "web2";
+    if (field == 2) other.backup_time = first.snapshot.time;
+    if (field == 3) other.owner = "bob@tls";
+    if (field == 4) other.notes = "other";
+    EXPECT_THAT(sessions().OpenSession({}, other),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << field;
+  }
+}
+
+TEST_P(IndexClientContract, SnapshotsOfAGroupAreStrictlyNewer) {
+  NewSession request = NewIn(TestGroup("web1"));
+  request.backup_time = 1000;
+  ASSERT_OK(BackUp(sessions(), request));
+  for (const int64_t time : {999, 1000}) {
+    NewSession next = NewIn(TestGroup("web1"));
+    next.backup_time = time;
+    EXPECT_THAT(sessions().OpenSession({}, next),
+                HasReasonCode(reason::kSnapshotNotNewer));
+  }
+  NewSession next = NewIn(TestGroup("web1"));
+  next.backup_time = 1001;
+  EXPECT_OK(BackUp(sessions(), next));
+}
+
+TEST_P(IndexClientContract, OfTwoSessionsOfOneGroupTheLaterPublishMustBeNewer) {
+  NewSession late = NewIn(TestGroup("web1"));
+  late.backup_time = 1000;
+  NewSession early = NewIn(TestGroup("web1"));
+  early.backup_time = 2000;
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  ASSERT_OK(sessions().OpenSession({}, late));
+  ASSERT_OK(PutArchive(sessions(), late.ref, archive));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, late.ref, RequestFor({archive})));
+  ASSERT_OK(BackUp(sessions(), early));
+  EXPECT_THAT(sessions().CommitPublish({}, late.ref, prepared.sequence),
+              HasReasonCode(reason::kSnapshotNotNewer));
+
+  // The refusal is recorded, and final.
+  const RefusedPublishChange refused{
+      .name = {.group = late.group, .time = 1000},
+      .session = late.ref.session,
+      .manifest = prepared.manifest.key.digest};
+  ASSERT_OK(Change(refused));
+  ASSERT_OK(Change(refused));
+  EXPECT_THAT(sessions().CommitPublish({}, late.ref, prepared.sequence),
+              HasReasonCode(reason::kSessionEnded));
+}
+
+TEST_P(IndexClientContract, ARefusalEndsItsSessionBeforeItsEventExists) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK_AND_ASSIGN(const Session session,
+                       sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  RefusedPublishChange refused{.name = session.snapshot,
+                               .session = request.ref.session,
+                               .manifest = Sha256("none")};
+  EXPECT_THAT(catalog().PrepareChange({}, refused),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+  EXPECT_THAT(catalog().PrepareChange({}, refused),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  refused.manifest = prepared.manifest.key.digest;
+  ASSERT_OK(catalog().PrepareChange({}, refused));
+  EXPECT_THAT(sessions().CommitPublish({}, request.ref, prepared.sequence),
+              HasReasonCode(reason::kSessionEnded));
+}
+
+TEST_P(IndexClientContract, AGroupIsWrittenByItsOwner) {
+  ASSERT_OK(BackUp(sessions(), NewIn(TestGroup("web1"))));
+  NewSession other = NewIn(TestGroup("web1"));
+  other.owner = "bob@tls";
+  EXPECT_THAT(sessions().OpenSession({}, other),
+              HasReasonCode(reason::kNotOwner));
+  ASSERT_OK(Change(UpdateGroupChange{
+      .name = other.group, .owner = "bob@tls", .notes = std::nullopt}));
+  EXPECT_OK(BackUp(sessions(), other));
+  EXPECT_THAT(sessions().OpenSession({}, NewIn(TestGroup("web1"))),
+              HasReasonCode(reason::kNotOwner));
+}
+
+TEST_P(IndexClientContract, AGroupThatChangedHandsRefusesTheOldOwnersPublish) {
+  ASSERT_OK(BackUp(sessions(), NewIn(TestGroup("web1"))));
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+  ASSERT_OK(Change(UpdateGroupChange{
+      .name = request.group, .owner = "bob@tls", .notes = std::nullopt}));
+  EXPECT_THAT(sessions().CommitPublish({}, request.ref, prepared.sequence),
+              HasReasonCode(reason::kNotOwner));
+}
+
+TEST_P(IndexClientContract, GroupsAndSnapshotsAreUpdatedFieldByField) {
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                       BackUp(sessions(), NewIn(TestGroup("web1"))));
+  ASSERT_OK(Change(UpdateSnapshotChange{
+      .name = snapshot.name, .notes = std::nullopt, .is_protected = true}));
+  ASSERT_OK(Change(UpdateSnapshotChange{
+      .name = snapshot.name, .notes = "new", .is_protected = std::nullopt}));
+  ASSERT_OK_AND_ASSIGN(const Snapshot read,
+                       catalog().GetSnapshot({}, snapshot.name));
+  EXPECT_TRUE(read.is_protected);
+  EXPECT_EQ(read.notes, "new");
+  ASSERT_OK(Change(UpdateGroupChange{
+      .name = snapshot.name.group, .owner = std::nullopt, .notes = "group"}));
+  ASSERT_OK_AND_ASSIGN(const auto groups,
+                       catalog().ListGroups({}, {.parent = Space("")}, {}));
+  EXPECT_EQ(groups.items[0].notes, "group");
+  EXPECT_EQ(groups.items[0].owner, "ann@tls");
+  EXPECT_THAT(Change(UpdateGroupChange{.name = snapshot.name.group}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(
+      Change(UpdateGroupChange{
+          .name = TestGroup("none"), .owner = std::nullopt, .notes = "n"}),
+      StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Change(UpdateSnapshotChange{.name = {snapshot.name.group, 5},
+                                          .notes = "n",
+                                          .is_protected = std::nullopt}),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(IndexClientContract, ChangesCommittedOutOfOrderEndAsTheirNumbersSay) {
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                       BackUp(sessions(), NewIn(TestGroup("web1"))));
+  const GroupName group = snapshot.name.group;
+  const UpdateGroupChange older{
+      .name = group, .owner = "bob@tls", .notes = "older"};
+  const UpdateGroupChange newer{
+      .name = group, .owner = std::nullopt, .notes = "newer"};
+  ASSERT_OK_AND_ASSIGN(const auto first, catalog().PrepareChange({}, older));
+  ASSERT_OK_AND_ASSIGN(const auto second, catalog().PrepareChange({}, newer));
+  EXPECT_LT(first.sequence, second.sequence);
+  ASSERT_OK(catalog().CommitChange({}, newer, second.sequence));
+  ASSERT_OK(catalog().CommitChange({}, older, first.sequence));
+  ASSERT_OK_AND_ASSIGN(const auto groups,
+                       catalog().ListGroups({}, {.parent = Space("")}, {}));
+  EXPECT_EQ(groups.items[0].notes, "newer");
+  EXPECT_EQ(groups.items[0].owner, "bob@tls");
+
+  // A namespace that is gone does not come back with an older number.
+  ASSERT_OK(Change(CreateNamespaceChange{Space("b"), ""}));
+  const CreateNamespaceChange create{Space("a"), ""};
+  ASSERT_OK_AND_ASSIGN(const auto stale, catalog().PrepareChange({}, create));
+  ASSERT_OK(Change(DeleteNamespaceChange{Space("b")}));
+  EXPECT_THAT(catalog().CommitChange({}, create, stale.sequence),
+              StatusIs(absl::StatusCode::kAborted));
+  EXPECT_OK(Change(create));
+}
+
+TEST_P(IndexClientContract, NumbersThatWereNeverHandedOutAreRefused) {
+  const CreateNamespaceChange change{Space("a"), ""};
+  ASSERT_OK_AND_ASSIGN(const auto prepared,
+                       catalog().PrepareChange({}, change));
+  for (const uint64_t sequence :
+       {uint64_t{0}, prepared.sequence + 1, ~uint64_t{0}}) {
+    EXPECT_THAT(catalog().CommitChange({}, change, sequence),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  ASSERT_OK(catalog().CommitChange({}, change, prepared.sequence));
+  EXPECT_OK(catalog().CommitChange({}, change, prepared.sequence));
+}
+
+TEST_P(IndexClientContract, PagesAreProvedBeforeTheyAreStored) {
+  const BuiltArchive archive = BuildArchive("a.img", 100, TestSeed());
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  const auto put = [&](std::vector<EncodedPage> pages) {
+    return sessions().PutPages({}, request.ref, pages);
+  };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  EncodedPage page = archive.pages[0];
+  page.bytes[page.bytes.size() - 1] ^= 1;
+  EXPECT_THAT(put({{.id = Sha256("x"), .level = 0, .bytes = page.bytes}}),
+              StatusIs(kInvalid));
+  EXPECT_THAT(put({{.id = Sha256("x"), .level = 0, .bytes = "x"}}),
+              StatusIs(kInvalid));
+  EXPECT_THAT(put({}), StatusIs(kInvalid));
+  EXPECT_THAT(put(std::vector<EncodedPage>(65, archive.pages[0])),
+              StatusIs(kInvalid));
+  // A parent comes after its children.
+  EXPECT_THAT(put({archive.pages.back()}),
+              StatusIs(kInvalid, ::testing::HasSubstr("child")));
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint),
+              StatusIs(kInvalid, ::testing::HasSubstr("root")));
+  EXPECT_OK(PutArchive(sessions(), request.ref, archive));
+  EXPECT_OK(PutArchive(sessions(), request.ref, archive));
+}
+
+TEST_P(IndexClientContract, CheckpointsTellHowFarEachArchiveIsDurable) {
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ArchiveCheckpoint checkpoint = BuildArchive("a.img", 0, 1).checkpoint;
+  checkpoint.root.reset();
+  checkpoint.durable_bytes = 1 << 20;
+  checkpoint.builder_state = std::string("state\0", 6);
+  ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint));
+  checkpoint.durable_bytes -= 1;
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, checkpoint),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK_AND_ASSIGN(
+      const Session session,
+      sessions().GetSession({}, {"default", request.ref.session}));
+  ASSERT_EQ(session.archives.size(), 1u);
+  EXPECT_EQ(session.archives[0].durable_bytes, 1u << 20);
+  EXPECT_EQ(session.archives[0].builder_state, checkpoint.builder_state);
+  EXPECT_EQ(session.lease, request.lease);
+  EXPECT_EQ(session.client_label, request.client_label);
+  EXPECT_THAT(sessions().PreparePublish({}, request.ref,
+                                        {.archives = {{"a.img", 1 << 20}}}),
+              HasReasonCode(reason::kArchiveOpen));
+}
+
+TEST_P(IndexClientContract, ABaseIsASnapshotOfTheSameGroup) {
+  ASSERT_OK_AND_ASSIGN(const Snapshot base,
+                       BackUp(sessions(), NewIn(TestGroup("web1"))));
+  NewSession request = NewIn(TestGroup("web1"));
+  request.base = base.name;
+  ASSERT_OK_AND_ASSIGN(const Session session,
+                       sessions().OpenSession({}, request));
+  EXPECT_EQ(session.base, base.name);
+  request = NewIn(TestGroup("web1"));
+  request.base = base.name;
+  request.base->time -= 1;
+  EXPECT_THAT(sessions().OpenSession({}, request),
+              StatusIs(absl::StatusCode::kNotFound));
+  request = NewIn(TestGroup("web2"));
+  request.base = base.name;
+  EXPECT_THAT(sessions().OpenSession({}, request),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_P(IndexClientContract, TheFenceShutsOutSessionsThatASweepHasOvertaken) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession old = NewIn(TestGroup("web1"), 5);
+  const NewSession young = NewIn(TestGroup("web2"), 6);
+  ASSERT_OK(sessions().OpenSession({}, old));
+  ASSERT_OK(PutArchive(sessions(), old.ref, archive));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, old.ref, RequestFor({archive})));
+  ASSERT_OK(sessions().OpenSession({}, young));
+  ASSERT_OK_AND_ASSIGN(const FenceState raised,
+                       fence().RaiseFence({}, ref_, 6, 3));
+  EXPECT_EQ(raised.fence, 6u);
+  EXPECT_EQ(raised.highest_epoch, 6u);
+  EXPECT_EQ(raised.highest_token, 3u);
+  EXPECT_GE(raised.sequence, prepared.sequence);
+
+  EXPECT_THAT(sessions().PutPages({}, old.ref, archive.pages),
+              HasReasonCode(reason::kSessionFenced));
+  EXPECT_THAT(sessions().SaveCheckpoint({}, old.ref, archive.checkpoint),
+              HasReasonCode(reason::kSessionFenced));
+  EXPECT_THAT(sessions().PreparePublish({}, old.ref, RequestFor({archive})),
+              HasReasonCode(reason::kSessionFenced));
+  EXPECT_THAT(sessions().CommitPublish({}, old.ref, prepared.sequence),
+              HasReasonCode(reason::kSessionFenced));
+  EXPECT_THAT(sessions().OpenSession({}, old),
+              HasReasonCode(reason::kSessionFenced));
+  EXPECT_THAT(sessions().OpenSession({}, NewIn(TestGroup("web3"), 5)),
+              HasReasonCode(reason::kSessionFenced));
+  ASSERT_OK_AND_ASSIGN(const Session seen,
+                       sessions().GetSession({}, {"default", old.ref.session}));
+  EXPECT_EQ(seen.state, SessionState::kFenced);
+  ASSERT_OK_AND_ASSIGN(const auto open,
+                       sessions().ListSessions({}, "default", true, {}));
+  ASSERT_EQ(open.items.size(), 1u);
+  EXPECT_EQ(open.items[0].ref, young.ref);
+  EXPECT_OK(PutArchive(sessions(), young.ref, archive));
+  EXPECT_OK(sessions().AbortSession({}, old.ref));
+}
+
+TEST_P(IndexClientContract, TheFenceNeverGoesBack) {
+  ASSERT_OK(fence().RaiseFence({}, ref_, 6, 3));
+  ASSERT_OK_AND_ASSIGN(const FenceState lower,
+                       fence().RaiseFence({}, ref_, 4, 3));
+  EXPECT_EQ(lower.fence, 6u);
+  EXPECT_THAT(fence().RaiseFence({}, ref_, 9, 2),
+              HasReasonCode(reason::kStaleToken));
+  ASSERT_OK_AND_ASSIGN(const FenceState state, fence().GetFence({}, ref_));
+  EXPECT_EQ(state.fence, 6u);
+  EXPECT_EQ(state.highest_token, 3u);
+}
+
+TEST_P(IndexClientContract, AnotherGenerationIsAnotherIndex) {
+  DatastoreRef other = ref_;
+  other.generation = 2;
+  NewSession request = NewIn(TestGroup("web1"));
+  request.ref.datastore = other;
+  EXPECT_THAT(sessions().OpenSession({}, request),
+              HasReasonCode(reason::kGenerationMismatch));
+  EXPECT_THAT(fence().GetFence({}, other),
+              HasReasonCode(reason::kGenerationMismatch));
+  EXPECT_THAT(fence().RaiseFence({}, other, 1, 1),
+              HasReasonCode(reason::kGenerationMismatch));
+  EXPECT_THAT(sessions().AbortSession({}, request.ref),
+              HasReasonCode(reason::kGenerationMismatch));
+  other.uuid = Uuid::Random(random_);
+  EXPECT_THAT(fence().GetFence({}, other),
+              HasReasonCode(reason::kDatastoreUnknown));
+}
+
+TEST_P(IndexClientContract, UnknownSessionsAreNotFound) {
+  const NewSession request = NewIn(TestGroup("web1"));
+  EXPECT_THAT(sessions().GetSession({}, {"default", request.ref.session}),
+              HasReasonCode(reason::kSessionNotFound));
+  EXPECT_THAT(sessions().AbortSession({}, request.ref),
+              HasReasonCode(reason::kSessionNotFound));
+  EXPECT_THAT(sessions().CommitPublish({}, request.ref, 1),
+              HasReasonCode(reason::kSessionNotFound));
+}
+
+TEST_P(IndexClientContract, NewestFirstFindsTheNewestAtOnce) {
+  std::vector<int64_t> times = {1, 2, 1000000, 1000001, 1795293000};
+  for (const int64_t time : times) {
+    NewSession request = NewIn(TestGroup("web1"));
+    request.backup_time = time;
+    ASSERT_OK(BackUp(sessions(), request));
+  }
+  std::reverse(times.begin(), times.end());
+  SnapshotQuery query{
+      .parent = Space(""), .group = TestGroup("web1"), .newest_first = true};
+  PageRequest page{.page_size = 1, .page_token = ""};
+  for (size_t i = 0; i < times.size(); ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto found,
+                         catalog().ListSnapshots({}, query, page));
+    ASSERT_EQ(found.items.size(), 1u);
+    EXPECT_EQ(found.items[0].name.time, times[i]);
+    page.page_token = found.next_page_token;
+    EXPECT_EQ(page.page_token.empty(), i + 1 == times.size());
+  }
+}
+
+TEST_P(IndexClientContract, ListsRefuseTokensOfOtherQueries) {
+  for (const char* id : {"web1", "web2", "web3"}) {
+    ASSERT_OK(BackUp(sessions(), NewIn(TestGroup(id))));
+  }
+  const PageRequest first{.page_size = 1, .page_token = ""};
+  ASSERT_OK_AND_ASSIGN(const auto groups,
+                       catalog().ListGroups({}, {.parent = Space("")}, first));
+  ASSERT_NE(groups.next_page_token, "");
+  const PageRequest next{.page_size = 1, .page_token = groups.next_page_token};
+  EXPECT_OK(catalog().ListGroups({}, {.parent = Space("")}, next));
+  EXPECT_THAT(
+      catalog().ListGroups({}, {.parent = Space(""), .max_depth = 1}, next),
+      HasReasonCode(reason::kPageTokenInvalid));
+  EXPECT_THAT(catalog().ListSnapshots({}, {.parent = Space("")}, next),
+              HasReasonCode(reason::kPageTokenInvalid));
+  EXPECT_THAT(catalog().ListDatastores({}, next),
+              HasReasonCode(reason::kPageTokenInvalid));
+  EXPECT_THAT(sessions().ListSessions({}, "default", false, next),
+              HasReasonCode(reason::kPageTokenInvalid));
+}
+
+TEST_P(IndexClientContract, ListsOfWhatDoesNotExistAreNotFound) {
+  EXPECT_THAT(catalog().ListGroups({}, {.parent = Space("none")}, {}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(catalog().ListNamespaces({}, {.parent = Space("none")}, {}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(catalog().ListSnapshots({}, {.parent = Space("none")}, {}),
+              StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK_AND_ASSIGN(
+      const auto none,
+      catalog().ListSnapshots(
+          {}, {.parent = Space(""), .group = TestGroup("none")}, {}));
+  EXPECT_TRUE(none.items.empty());
+}
+
+}  // namespace cairn

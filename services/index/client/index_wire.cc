@@ -1,0 +1,385 @@
+#include "services/index/client/index_wire.h"
+
+#include <utility>
+#include <variant>
+
+#include "common/digest/sha256.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
+#include "common/wire/archive.h"
+#include "common/wire/datastore.h"
+#include "common/wire/scalars.h"
+#include "common/wire/session.h"
+
+namespace cairn::index {
+namespace {
+
+constexpr size_t kMaxLabelBytes = 256;
+constexpr size_t kMaxBuilderStateBytes = 1 << 20;
+
+// The level in a page's encoding; 0 where there is none.
+constexpr size_t kLevelOffset = 4;
+
+void Encode(const CreateDatastoreChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_create_datastore();
+  one.set_name(DatastoreNameToProto(change.datastore));
+  one.set_uuid(std::string(change.uuid.view()));
+  one.set_comment(change.comment);
+}
+
+void Encode(const CreateNamespaceChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_create_namespace();
+  one.set_name(change.name.ToString());
+  one.set_comment(change.comment);
+}
+
+void Encode(const DeleteNamespaceChange& change, v1::CatalogChange& proto) {
+  proto.mutable_delete_namespace()->set_name(change.name.ToString());
+}
+
+void Encode(const UpdateGroupChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_update_group();
+  one.set_name(change.name.ToString());
+  if (change.owner.has_value()) one.set_owner(*change.owner);
+  if (change.notes.has_value()) one.set_notes(*change.notes);
+}
+
+void Encode(const UpdateSnapshotChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_update_snapshot();
+  one.set_name(change.name.ToString());
+  if (change.notes.has_value()) one.set_notes(*change.notes);
+  if (change.is_protected.has_value()) one.set_protected_(*change.is_protected);
+}
+
+void Encode(const RefusedPublishChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_refused_publish();
+  one.set_name(change.name.ToString());
+  one.set_session(std::string(change.session.view()));
+  one.set_manifest(std::string(change.manifest.view()));
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::CreateDatastore& proto) {
+  CreateDatastoreChange change;
+  ASSIGN_OR_RETURN(change.datastore,
+                   DatastoreNameFromProto("name", proto.name()));
+  ASSIGN_OR_RETURN(change.uuid, UuidFromProto("uuid", proto.uuid()));
+  RETURN_IF_ERROR(
+      CheckTextLength("comment", proto.comment(), kMaxCommentBytes));
+  change.comment = proto.comment();
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::CreateNamespace& proto) {
+  CreateNamespaceChange change;
+  ASSIGN_OR_RETURN(change.name,
+                   NameFromProto<NamespaceName>("name", proto.name()));
+  RETURN_IF_ERROR(
+      CheckTextLength("comment", proto.comment(), kMaxCommentBytes));
+  change.comment = proto.comment();
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::DeleteNamespace& proto) {
+  DeleteNamespaceChange change;
+  ASSIGN_OR_RETURN(change.name,
+                   NameFromProto<NamespaceName>("name", proto.name()));
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::UpdateGroup& proto) {
+  UpdateGroupChange change;
+  ASSIGN_OR_RETURN(change.name, NameFromProto<GroupName>("name", proto.name()));
+  if (proto.has_owner()) {
+    RETURN_IF_ERROR(
+        CheckTextLength("owner", proto.owner(), kMaxPrincipalBytes));
+    change.owner = proto.owner();
+  }
+  if (proto.has_notes()) {
+    RETURN_IF_ERROR(CheckTextLength("notes", proto.notes(), kMaxNotesBytes));
+    change.notes = proto.notes();
+  }
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::UpdateSnapshot& proto) {
+  UpdateSnapshotChange change;
+  ASSIGN_OR_RETURN(change.name,
+                   NameFromProto<SnapshotName>("name", proto.name()));
+  if (proto.has_notes()) {
+    RETURN_IF_ERROR(CheckTextLength("notes", proto.notes(), kMaxNotesBytes));
+    change.notes = proto.notes();
+  }
+  if (proto.has_protected_()) change.is_protected = proto.protected_();
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::RefusedPublish& proto) {
+  RefusedPublishChange change;
+  ASSIGN_OR_RETURN(change.name,
+                   NameFromProto<SnapshotName>("name", proto.name()));
+  ASSIGN_OR_RETURN(change.session, UuidFromProto("session", proto.session()));
+  ASSIGN_OR_RETURN(change.manifest,
+                   DigestFromProto("manifest", proto.manifest()));
+  return change;
+}
+
+absl::StatusOr<std::optional<BackupType>> DecodeType(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  absl::StatusOr<BackupType> type = ParseBackupType(text);
+  if (!type.ok()) return WithContext(type.status(), "type");
+  return *type;
+}
+
+}  // namespace
+
+v1::CatalogChange ToProto(const CatalogChange& change) {
+  v1::CatalogChange proto;
+  std::visit([&proto](const auto& one) { Encode(one, proto); }, change);
+  return proto;
+}
+
+absl::StatusOr<CatalogChange> FromProto(const v1::CatalogChange& proto) {
+  switch (proto.change_case()) {
+    case v1::CatalogChange::kCreateDatastore:
+      return Decode(proto.create_datastore());
+    case v1::CatalogChange::kCreateNamespace:
+      return Decode(proto.create_namespace());
+    case v1::CatalogChange::kDeleteNamespace:
+      return Decode(proto.delete_namespace());
+    case v1::CatalogChange::kUpdateGroup:
+      return Decode(proto.update_group());
+    case v1::CatalogChange::kUpdateSnapshot:
+      return Decode(proto.update_snapshot());
+    case v1::CatalogChange::kRefusedPublish:
+      return Decode(proto.refused_publish());
+    case v1::CatalogChange::CHANGE_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("change is not set");
+}
+
+v1::Checkpoint ToProto(const ArchiveCheckpoint& checkpoint) {
+  v1::Checkpoint proto;
+  proto.set_name(checkpoint.name);
+  proto.set_kind(cairn::ToProto(checkpoint.kind));
+  *proto.mutable_chunker() = cairn::ToProto(checkpoint.chunker);
+  proto.set_durable_bytes(checkpoint.durable_bytes);
+  proto.set_builder_state(checkpoint.builder_state);
+  if (checkpoint.root.has_value()) {
+    *proto.mutable_root() = cairn::ToProto(*checkpoint.root);
+  }
+  proto.set_stored_bytes(checkpoint.stored_bytes);
+  return proto;
+}
+
+absl::StatusOr<ArchiveCheckpoint> FromProto(const v1::Checkpoint& proto) {
+  ArchiveCheckpoint checkpoint;
+  RETURN_IF_ERROR(WithContext(ValidateArchiveId(proto.name()), "name"));
+  checkpoint.name = proto.name();
+  ASSIGN_OR_RETURN(checkpoint.kind, ArchiveKindFromProto("kind", proto.kind()));
+  absl::StatusOr<ChunkerSpec> chunker = cairn::FromProto(proto.chunker());
+  if (!chunker.ok()) return WithContext(chunker.status(), "chunker");
+  checkpoint.chunker = *std::move(chunker);
+  checkpoint.durable_bytes = proto.durable_bytes();
+  RETURN_IF_ERROR(CheckTextLength("builder_state", proto.builder_state(),
+                                  kMaxBuilderStateBytes));
+  checkpoint.builder_state = proto.builder_state();
+  if (proto.has_root()) {
+    const absl::StatusOr<PageRoot> root = cairn::FromProto(proto.root());
+    if (!root.ok()) return WithContext(root.status(), "root");
+    checkpoint.root = *root;
+  }
+  checkpoint.stored_bytes = proto.stored_bytes();
+  return checkpoint;
+}
+
+v1::SessionRow ToProto(const Session& session) {
+  v1::SessionRow proto;
+  Session visible = session;
+  visible.archives.clear();
+  *proto.mutable_session() = cairn::ToProto(visible);
+  proto.set_lease(std::string(session.lease.view()));
+  proto.set_client_label(session.client_label);
+  for (const ArchiveCheckpoint& checkpoint : session.archives) {
+    *proto.add_checkpoints() = index::ToProto(checkpoint);
+  }
+  return proto;
+}
+
+absl::StatusOr<Session> FromProto(const v1::SessionRow& proto) {
+  ASSIGN_OR_RETURN(Session session, cairn::FromProto(proto.session()));
+  session.archives.clear();
+  ASSIGN_OR_RETURN(session.lease, UuidFromProto("lease", proto.lease()));
+  RETURN_IF_ERROR(
+      CheckTextLength("client_label", proto.client_label(), kMaxLabelBytes));
+  session.client_label = proto.client_label();
+  if (static_cast<size_t>(proto.checkpoints_size()) > kMaxArchivesPerSnapshot) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoints has ", proto.checkpoints_size(),
+                     " items, allowed are at most ", kMaxArchivesPerSnapshot));
+  }
+  for (const v1::Checkpoint& item : proto.checkpoints()) {
+    absl::StatusOr<ArchiveCheckpoint> checkpoint = FromProto(item);
+    if (!checkpoint.ok()) {
+      return WithContext(
+          checkpoint.status(),
+          IndexedField("checkpoints",
+                       static_cast<int>(session.archives.size())));
+    }
+    session.archives.push_back(*std::move(checkpoint));
+  }
+  return session;
+}
+
+v1::OpenSessionRequest ToProto(const NewSession& request) {
+  v1::OpenSessionRequest proto;
+  *proto.mutable_session() = cairn::ToProto(request.ref);
+  proto.set_group(request.group.ToString());
+  if (request.backup_time.has_value()) {
+    *proto.mutable_backup_time() = SnapshotTimeToProto(*request.backup_time);
+  }
+  if (request.base.has_value()) {
+    proto.set_base_snapshot(request.base->ToString());
+  }
+  proto.set_owner(request.owner);
+  proto.set_notes(request.notes);
+  proto.set_client_label(request.client_label);
+  proto.set_lease(std::string(request.lease.view()));
+  return proto;
+}
+
+absl::StatusOr<NewSession> FromProto(const v1::OpenSessionRequest& proto) {
+  NewSession request;
+  const absl::StatusOr<SessionRef> ref = cairn::FromProto(proto.session());
+  if (!ref.ok()) return WithContext(ref.status(), "session");
+  request.ref = *ref;
+  ASSIGN_OR_RETURN(request.group,
+                   NameFromProto<GroupName>("group", proto.group()));
+  if (proto.has_backup_time()) {
+    ASSIGN_OR_RETURN(request.backup_time,
+                     SnapshotTimeFromProto("backup_time", proto.backup_time()));
+  }
+  if (!proto.base_snapshot().empty()) {
+    ASSIGN_OR_RETURN(request.base, NameFromProto<SnapshotName>(
+                                       "base_snapshot", proto.base_snapshot()));
+  }
+  RETURN_IF_ERROR(CheckTextLength("owner", proto.owner(), kMaxPrincipalBytes));
+  request.owner = proto.owner();
+  RETURN_IF_ERROR(CheckTextLength("notes", proto.notes(), kMaxNotesBytes));
+  request.notes = proto.notes();
+  RETURN_IF_ERROR(
+      CheckTextLength("client_label", proto.client_label(), kMaxLabelBytes));
+  request.client_label = proto.client_label();
+  ASSIGN_OR_RETURN(request.lease, UuidFromProto("lease", proto.lease()));
+  return request;
+}
+
+v1::ListGroupsRequest ToProto(const GroupQuery& query,
+                              const PageRequest& page) {
+  v1::ListGroupsRequest proto;
+  proto.set_parent(query.parent.ToString());
+  proto.set_max_depth(query.max_depth);
+  if (query.type.has_value()) {
+    proto.set_type(std::string(BackupTypeName(*query.type)));
+  }
+  proto.set_page_size(page.page_size);
+  proto.set_page_token(page.page_token);
+  return proto;
+}
+
+absl::StatusOr<GroupQuery> FromProto(const v1::ListGroupsRequest& proto) {
+  GroupQuery query;
+  ASSIGN_OR_RETURN(query.parent,
+                   NameFromProto<NamespaceName>("parent", proto.parent()));
+  query.max_depth = proto.max_depth();
+  ASSIGN_OR_RETURN(query.type, DecodeType(proto.type()));
+  return query;
+}
+
+v1::ListSnapshotsRequest ToProto(const SnapshotQuery& query,
+                                 const PageRequest& page) {
+  v1::ListSnapshotsRequest proto;
+  proto.set_parent(query.group.has_value() ? query.group->ToString()
+                                           : query.parent.ToString());
+  proto.set_max_depth(query.max_depth);
+  if (query.type.has_value()) {
+    proto.set_type(std::string(BackupTypeName(*query.type)));
+  }
+  if (query.not_before.has_value()) {
+    *proto.mutable_not_before() = SnapshotTimeToProto(*query.not_before);
+  }
+  if (query.before.has_value()) {
+    *proto.mutable_before() = SnapshotTimeToProto(*query.before);
+  }
+  proto.set_protected_only(query.protected_only);
+  proto.set_newest_first(query.newest_first);
+  proto.set_page_size(page.page_size);
+  proto.set_page_token(page.page_token);
+  return proto;
+}
+
+absl::StatusOr<SnapshotQuery> FromProto(const v1::ListSnapshotsRequest& proto) {
+  SnapshotQuery query;
+  const absl::StatusOr<GroupName> group = GroupName::Parse(proto.parent());
+  if (group.ok()) {
+    query.group = *group;
+    query.parent = group->parent;
+  } else {
+    ASSIGN_OR_RETURN(query.parent,
+                     NameFromProto<NamespaceName>("parent", proto.parent()));
+  }
+  query.max_depth = proto.max_depth();
+  ASSIGN_OR_RETURN(query.type, DecodeType(proto.type()));
+  if (proto.has_not_before()) {
+    ASSIGN_OR_RETURN(query.not_before,
+                     SnapshotTimeFromProto("not_before", proto.not_before()));
+  }
+  if (proto.has_before()) {
+    ASSIGN_OR_RETURN(query.before,
+                     SnapshotTimeFromProto("before", proto.before()));
+  }
+  query.protected_only = proto.protected_only();
+  query.newest_first = proto.newest_first();
+  return query;
+}
+
+absl::StatusOr<std::vector<EncodedPage>> FromProto(
+    const v1::PutPagesRequest& proto) {
+  if (static_cast<size_t>(proto.pages_size()) > kMaxWirePages) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pages has ", proto.pages_size(),
+                     " items, allowed are 1..", kMaxWirePages));
+  }
+  std::vector<EncodedPage> pages;
+  for (const std::string& bytes : proto.pages()) {
+    const uint32_t level = bytes.size() > kLevelOffset
+                               ? static_cast<uint8_t>(bytes[kLevelOffset])
+                               : 0;
+    pages.push_back({.id = Sha256(bytes), .level = level, .bytes = bytes});
+  }
+  return pages;
+}
+
+v1::FenceState ToProto(const FenceState& state) {
+  v1::FenceState proto;
+  proto.set_fence(state.fence);
+  proto.set_sequence(state.sequence);
+  proto.set_highest_epoch(state.highest_epoch);
+  proto.set_highest_token(state.highest_token);
+  return proto;
+}
+
+FenceState FromProto(const v1::FenceState& proto) {
+  return {.fence = proto.fence(),
+          .sequence = proto.sequence(),
+          .highest_epoch = proto.highest_epoch(),
+          .highest_token = proto.highest_token()};
+}
+
+}  // namespace cairn::index

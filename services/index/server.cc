@@ -1,0 +1,98 @@
+#include "services/index/server.h"
+
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "common/config/version.h"
+#include "common/model/call.h"
+#include "common/random/system_random.h"
+#include "common/status/status_macros.h"
+#include "services/index/storage/index_store.h"
+
+namespace cairn::index {
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+
+RocksKvStore::Options StoreOptions(const Options& options,
+                                   const std::string& path) {
+  RocksKvStore::Options rocks;
+  rocks.path = absl::StrCat(path, "/db");
+  for (const std::string& table : TableNames()) {
+    // Pages are mostly digests, which do not compress; most that a session
+    // hands in are new, which a filter tells without a read.
+    const bool pages = table == kPagesTable;
+    rocks.tables.push_back(
+        {.name = table, .bloom_filter = pages, .compress = !pages});
+  }
+  rocks.block_cache_bytes = options.block_cache_bytes;
+  rocks.write_buffer_bytes = options.write_buffer_bytes;
+  rocks.reserve_bytes = options.reserve_bytes;
+  rocks.ballast_bytes = options.ballast_bytes;
+  return rocks;
+}
+
+}  // namespace
+
+IndexServer::IndexServer(const Options& options, std::string data_dir)
+    : options_(options), data_dir_(std::move(data_dir)) {}
+
+IndexServer::~IndexServer() { Stop(); }
+
+absl::Status IndexServer::OpenStore(ServiceContext& context) {
+  auto random = NewSystemBitGen();
+  const std::string path = absl::StrCat(data_dir_, "/index");
+  ASSIGN_OR_RETURN(directory_,
+                   DataDirectory::Open({.path = path,
+                                        .support = {.service = name(),
+                                                    .version = kFormatVersion,
+                                                    .features = {},
+                                                    .release = kVersion}},
+                                       &files_, random));
+  RocksKvStore::Options rocks = StoreOptions(options_, directory_->path());
+  rocks.files = &files_;
+  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  metrics_ = std::make_unique<IndexMetrics>(context.metrics());
+  ASSIGN_OR_RETURN(
+      engine_, IndexEngine::Open(options_.Engine(), kv_.get(), context.clock(),
+                                 random, metrics_.get()));
+  return absl::OkStatus();
+}
+
+absl::Status IndexServer::Start(ServiceContext& context) {
+  RETURN_IF_ERROR(OpenStore(context));
+  client_ = std::make_unique<LocalIndexClient>(
+      engine_.get(), Caller{.kind = CallerKind::kLocal,
+                            .role = CallerRole::kService,
+                            .principal = "cairnd@service"});
+  service_ =
+      std::make_unique<IndexServiceImpl>(context.dispatcher(), engine_.get());
+  RETURN_IF_ERROR(context.AddGrpcService(service_.get(),
+                                         v1::IndexService::service_full_name(),
+                                         IndexServiceImpl::Authorization()));
+  // A store that has met an error answers nothing any more.
+  context.AddReadinessProbe("database",
+                            [this] { return engine_->CheckHealth(); });
+  return absl::OkStatus();
+}
+
+void IndexServer::Drain() {}
+
+void IndexServer::Stop() {
+  service_.reset();
+  client_.reset();
+  engine_.reset();
+  metrics_.reset();
+  kv_.reset();
+  directory_.reset();
+}
+
+std::vector<std::unique_ptr<Service>> BuildServices(
+    const Options& options, const ServerOptions& server) {
+  std::vector<std::unique_ptr<Service>> services;
+  services.push_back(std::make_unique<IndexServer>(options, server.data_dir));
+  return services;
+}
+
+}  // namespace cairn::index
