@@ -71,8 +71,8 @@ def is_test(path):
     """Tests and what only tests link may reach across services."""
     name = path.rsplit("/", 1)[-1]
     return (path.startswith(("tests/", "common/testing/"))
-            or re.search(r"(_test\.cc|_contract\.h|_benchmark\.cc)$", name)
-            or re.match(r"(fake_|in_memory_)", name) is not None)
+            or re.search(r"(_test\.cc|_contract\.h|_benchmark\.cc|_harness\.(h|cc))$", name)
+            or re.match(r"(fake_|in_memory_|test_)", name) is not None)
 
 
 def is_implementation_client(name):
