@@ -28,7 +28,7 @@ void AddSetting(CLI::App* app, const std::string& flag,
 void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
   AddSetting(app, "--server", &flags->settings.server,
              "unix:/path or HOST:PORT [CAIRN_SERVER; default "
-             "unix:/run/cairn/cairn.sock if it is there, else "
+             "unix:/run/cairn/cairnd.sock if it is there, else "
              "127.0.0.1:9440]");
   AddSetting(app, "--tls-ca", &flags->settings.tls_ca,
              "PEM file of the authority to trust [CAIRN_TLS_CA]");

@@ -29,7 +29,7 @@ struct Settings {
   std::string name_space;  // "a/b"; empty: the root
 };
 
-inline constexpr char kDefaultSocket[] = "/run/cairn/cairn.sock";
+inline constexpr char kDefaultSocket[] = "/run/cairn/cairnd.sock";
 inline constexpr char kDefaultAddress[] = "127.0.0.1:9440";
 inline constexpr char kDefaultDatastore[] = "default";
 

@@ -595,6 +595,8 @@ void FakeIngest::Start() {
   server_ = std::make_unique<Server>(state_.get());
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+  // How long a poller may take to see a shutdown; by default ten seconds.
+  builder.SetSyncServerOption(grpc::ServerBuilder::CQ_TIMEOUT_MSEC, 50);
   builder.SetMaxReceiveMessageSize(4 * 1024 * 1024 + 64 * 1024);
   builder.RegisterService(&server_->backup);
   builder.RegisterService(&server_->restore);

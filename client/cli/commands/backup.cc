@@ -14,7 +14,7 @@
 #include "client/cli/render/format.h"
 #include "client/cli/render/progress.h"
 #include "client/cli/snapshot_argument.h"
-#include "client/cli/version.h"
+#include "common/config/version.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {

@@ -1,6 +1,6 @@
 #include "client/cli/commands/version.h"
 
-#include "client/cli/version.h"
+#include "common/config/version.h"
 
 namespace cairn::client {
 
