@@ -48,6 +48,13 @@ IngestEngine::Options Options::Engine() const {
   return engine;
 }
 
+void RegisterPeerSettings(Settings& settings, PeerOptions* options) {
+  settings.Add("index", &options->index, "address of index");
+  settings.Add("chunk-storage", &options->chunk_storage,
+               "address of chunk storage");
+  settings.Add("maintenance", &options->maintenance, "address of maintenance");
+}
+
 void RegisterSettings(Settings& settings, const std::string& prefix,
                       Options* options) {
   settings.AddBytes(prefix + "write-memory", &options->write_memory_bytes, kMiB,
@@ -66,7 +73,7 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
                     "input of a stream between two durable watermarks");
   settings.Add(prefix + "zstd-level", &options->zstd_level, kMinZstdLevel,
                kMaxZstdLevel, "level at which new chunks are compressed");
-  settings.Add(prefix + "lease-ttl", &options->lease_ttl, absl::Seconds(5),
+  settings.Add(prefix + "lease-ttl", &options->lease_ttl, absl::Seconds(1),
                absl::Hours(24), "how long a lease lasts without a renewal");
   settings.Add(prefix + "session-idle-timeout", &options->session_idle_timeout,
                absl::ZeroDuration(), absl::Hours(24 * 7),

@@ -41,4 +41,13 @@ struct Options {
 void RegisterSettings(Settings& settings, const std::string& prefix,
                       Options* options);
 
+// Where the services are that ingest calls, when they are not in its
+// process. The fields hold the defaults.
+struct PeerOptions {
+  std::string index = "127.0.0.1:9441";
+  std::string chunk_storage = "127.0.0.1:9442";
+  std::string maintenance = "127.0.0.1:9443";
+};
+void RegisterPeerSettings(Settings& settings, PeerOptions* options);
+
 }  // namespace cairn::ingest

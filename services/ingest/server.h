@@ -3,11 +3,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/random/system_random.h"
+#include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "services/ingest/engine/ingest_engine.h"
 #include "services/ingest/engine/peers.h"
@@ -47,5 +49,10 @@ class IngestServer final : public Service {
   std::unique_ptr<IngestEngine> engine_;
   std::unique_ptr<IngestServices> services_;
 };
+
+// What the program cairn-ingest serves.
+std::vector<std::unique_ptr<Service>> BuildServices(
+    const Options& options, const PeerOptions& peers,
+    const ServerOptions& server);
 
 }  // namespace cairn::ingest
