@@ -47,10 +47,17 @@ class CatalogClient {
 
   // Checks `change` against the catalog and numbers it. NotFound,
   // AlreadyExists, FailedPrecondition (NOT_EMPTY), InvalidArgument. A
-  // CreateDatastore with the UUID it already has is prepared again.
+  // CreateDatastore with the UUID it already has is prepared again, and gives
+  // the same record: so the event of "default", which index made without one
+  // at its first start, is written by whoever makes it known to
+  // chunk_storage. A RefusedPublish ends its session before the answer
+  // (FailedPrecondition SESSION_ENDED: it is published).
   virtual absl::StatusOr<PreparedChange> PrepareChange(
       const Call& call, const CatalogChange& change) = 0;
-  // Checks again and applies in one synced batch. Idempotent per sequence.
+  // Checks again and applies in one synced batch. Idempotent per sequence. A
+  // field that a change with a higher number has set keeps that value.
+  // InvalidArgument: the number was never handed out. Aborted: overtaken by
+  // the deletion of a namespace; prepare it again.
   virtual absl::Status CommitChange(const Call& call,
                                     const CatalogChange& change,
                                     uint64_t sequence) = 0;

@@ -57,8 +57,11 @@ class SessionClient {
   virtual ~SessionClient() = default;
 
   // Creates the session's row (synced), or returns the one of the same id
-  // (InvalidArgument if it differs). FailedPrecondition: SNAPSHOT_NOT_NEWER;
-  // PermissionDenied: NOT_OWNER; NotFound: namespace or base.
+  // (InvalidArgument if it differs), in whatever state unless it is fenced.
+  // FailedPrecondition: SNAPSHOT_NOT_NEWER, or the base failed its verify;
+  // PermissionDenied: NOT_OWNER, whoever calls: an administrator of the suite
+  // writes a group in the name of its owner; NotFound: namespace or base;
+  // ResourceExhausted (LIMIT_EXCEEDED): too many open sessions.
   virtual absl::StatusOr<Session> OpenSession(const Call& call,
                                               const NewSession& session) = 0;
   // NotFound: SESSION_NOT_FOUND.
@@ -76,30 +79,39 @@ class SessionClient {
 
   // Makes the checkpoint, and every page stored before it, durable. The
   // durable offset of an archive never shrinks and a complete archive never
-  // changes (InvalidArgument).
+  // changes (InvalidArgument). FailedPrecondition: a publish was prepared.
+  // InvalidArgument, ResourceExhausted (LIMIT_EXCEEDED): more than 256
+  // archives, or 3 MiB of builder states, in the session.
   virtual absl::Status SaveCheckpoint(const Call& call,
                                       const SessionRef& session,
                                       const ArchiveCheckpoint& checkpoint) = 0;
 
-  // Numbers the publish and builds the manifest. Idempotent.
+  // Numbers the publish and builds the manifest, both durable before the
+  // answer. Idempotent; from then on the archives are final.
   // FailedPrecondition: an archive is missing, unexpected, incomplete
   // (ARCHIVE_OPEN), or of another size.
   virtual absl::StatusOr<PreparedPublish> PreparePublish(
       const Call& call, const SessionRef& session,
       const PublishRequest& request) = 0;
-  // Lists the snapshot in one synced batch, behind the fence. Idempotent.
-  // `base` must still be listed or in trash.
+  // Lists the snapshot in one synced batch, behind the fence. Idempotent for
+  // 7 days after the end of the session. What may have changed since the
+  // session was opened is checked again: the namespace (NotFound), the owner
+  // (NOT_OWNER), the order of times (SNAPSHOT_NOT_NEWER), and that `base` is
+  // still listed or in trash (FailedPrecondition).
   virtual absl::StatusOr<Snapshot> CommitPublish(const Call& call,
                                                  const SessionRef& session,
                                                  uint64_t sequence) = 0;
 
-  // Idempotent. FailedPrecondition (SESSION_ENDED): published.
+  // Idempotent, also for a fenced session. FailedPrecondition
+  // (SESSION_ENDED): published. If a publish was prepared, its manifest may
+  // be in the packs: follow with a RefusedPublish change.
   virtual absl::Status AbortSession(const Call& call,
                                     const SessionRef& session) = 0;
 
   // The entries of an archive that overlap a range, at most `max_entries`
-  // (1..4096), from a listed or trashed snapshot. OutOfRange: offset beyond
-  // the end.
+  // (1..4096), from a listed or trashed snapshot. An entry is returned whole:
+  // it may begin before the range. OutOfRange: offset beyond the end.
+  // DataLoss names the page that is damaged.
   virtual absl::StatusOr<ArchiveEntries> FindEntries(const Call& call,
                                                      const ArchiveName& archive,
                                                      uint64_t offset,

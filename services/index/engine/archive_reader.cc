@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrency/cancellation.h"
+#include "common/digest/sha256.h"
 #include "common/page/page_walk.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -26,7 +27,8 @@ absl::StatusOr<std::string> ArchiveReader::ReadPage(const Uuid& datastore,
   metrics_->page_cache_misses.Increment();
   ASSIGN_OR_RETURN(auto stored, store_->GetPages(datastore, std::span(&id, 1)));
   if (!stored[0].has_value()) return absl::DataLossError("is not stored");
-  cache_.Insert(key, *stored[0]);
+  // A damaged page stays out, so that a reader sees it once it is healed.
+  if (Sha256(*stored[0]) == id) cache_.Insert(key, *stored[0]);
   return *std::move(stored[0]);
 }
 

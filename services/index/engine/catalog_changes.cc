@@ -84,6 +84,7 @@ void Remember(const CatalogChange& change, uint64_t sequence,
     if (state.open_sessions.erase(refused->session) > 0) {
       metrics.open_sessions.Add(-1);
     }
+    metrics.sessions_aborted.Increment();
   }
 }
 
