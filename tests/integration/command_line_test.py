@@ -350,8 +350,8 @@ class KilledInTheMiddle(CommandLineCase):
         process.stdin.flush()
         wait_until(self.durable, "something is durable")
         process.send_signal(signal.SIGINT)
+        # communicate closes stdin itself, and minds one that is closed.
         process.wait(timeout=60)
-        process.stdin.close()
         process.communicate()
         self.assertEqual(process.returncode, 130)
         self.assertEqual(list(self.client.snapshots("datastores/default")), [])
