@@ -10,5 +10,7 @@ runs="$slice"
 if [[ "${CAIRN_SOAK:-0}" == 1 ]]; then runs="$soak"; fi
 
 # Debian's gRPC for Python belongs to Debian's Python.
+# mkfs and its like are there, which a test's PATH may lack.
+export PATH="$PATH:/usr/sbin:/sbin"
 export PYTHONPATH="tests/harness:${PYTHONPATH:-}"
 exec /usr/bin/python3 tests/fault/crash_lab.py --binaries=. --runs="$runs" "$@"

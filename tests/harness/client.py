@@ -109,9 +109,9 @@ class Client:
             catalog.ListLeasesRequest(datastore=datastore, page_size=1000),
             timeout=self.seconds).leases)
 
-    def status(self):
+    def status(self, seconds=None):
         return self.catalog.GetStatus(
-            catalog.GetStatusRequest(), timeout=self.seconds)
+            catalog.GetStatusRequest(), timeout=seconds or self.seconds)
 
     def datastores(self, seconds=None):
         return self.catalog.ListDatastores(

@@ -14,6 +14,10 @@ READY_SECONDS = 60
 SERVICES = ("index", "chunk_storage", "maintenance", "ingest")
 
 
+class NotReady(Exception):
+    """A service behind the front door does not answer yet."""
+
+
 class Suite:
     """cairnd, or the four services, over one data directory.
 
@@ -72,14 +76,17 @@ class Suite:
             self.wait_ready()
 
     def wait_ready(self):
-        """Until a call through the front door succeeds."""
+        """Until the front door reaches every service behind it."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
             client = Client(self.target)
             try:
-                client.datastores(seconds=2)
+                waiting = [s.name for s in client.status(seconds=2).services
+                           if not s.ready]
+                if waiting:
+                    raise NotReady(f"waits for {waiting}")
                 return
-            except grpc.RpcError as error:
+            except (grpc.RpcError, NotReady) as error:
                 for name, process in self.processes.items():
                     if process.poll() is not None:
                         raise RuntimeError(
