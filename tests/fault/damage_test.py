@@ -112,23 +112,28 @@ class Damage(Case):
         outcome = Outcome()
         log_before = self.log_size()
         try:
-            self.suite.start()
-        except RuntimeError as error:
-            process = self.suite.processes["cairnd"]
-            outcome.exit_code = process.poll()
-            self.assertIsNotNone(outcome.exit_code, str(error))
-        else:
-            client = self.new_client(self.suite)
-            self.read_all(client, outcome)
-            self.assertIsNone(self.suite.processes["cairnd"].poll(),
-                              self.suite.log_tail())
-            client.close()
-        self.suite.kill()
+            self.read_after_start(outcome)
+        finally:
+            self.suite.kill()
         with open(self.suite.log_path, encoding="utf-8",
                   errors="replace") as log:
             log.seek(log_before)
             outcome.log = log.read()
         return outcome
+
+    def read_after_start(self, outcome):
+        try:
+            self.suite.start()
+        except RuntimeError as error:
+            process = self.suite.processes["cairnd"]
+            outcome.exit_code = process.poll()
+            self.assertIsNotNone(outcome.exit_code, str(error))
+            return
+        client = self.new_client(self.suite)
+        self.read_all(client, outcome)
+        self.assertIsNone(self.suite.processes["cairnd"].poll(),
+                          self.suite.log_tail())
+        client.close()
 
     def log_size(self):
         try:

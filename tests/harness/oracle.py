@@ -36,6 +36,9 @@ class Attempt:
         self.acknowledged = False
         self.aborted = False
 
+    def sizes(self):
+        return {name: size for name, (_, size) in self.archives.items()}
+
 
 class Oracle:
     """Three distinct failures: lost, partial or early, and wrong bytes."""
