@@ -6,12 +6,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/posix/local_error.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 
 namespace cairn::client {
 
 bool IsPassing(const absl::Status& error) {
   if (IsLocalError(error)) return false;
+  if (HasReason(error, reason::kStorageFull)) return false;
+  if (!error.ok() && RetryDelayOf(error).has_value()) return true;
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
@@ -41,13 +44,24 @@ absl::Status RetryBudget::WaitAfter(const absl::Status& error) {
                        absl::StrCat("gave up after ", failures_, " retries in ",
                                     absl::FormatDuration(options_.total)));
   }
+  const absl::Duration least =
+      RetryDelayOf(error).value_or(absl::ZeroDuration());
+  if (least > left) {
+    return WithContext(
+        error, absl::StrCat("gave up after ", failures_,
+                            " retries, the server asks to wait ",
+                            absl::FormatDuration(least), " and there are ",
+                            absl::FormatDuration(left), " left to retry in"));
+  }
   absl::Duration bound = options_.initial_backoff;
   for (int i = 0; i < failures_ && bound < options_.max_backoff; ++i) {
     bound *= 2;
   }
   bound = std::min(bound, options_.max_backoff);
   const double share = absl::Uniform<double>(jitter_, 0.0, 1.0);
-  const absl::Duration wait = std::min(left, bound * share);
+  // Above what the server asked for, so that not all who were told come back
+  // at one moment.
+  const absl::Duration wait = std::min(left, least + bound * share);
   ++failures_;
   ++retries_;
   listener_(error, wait);

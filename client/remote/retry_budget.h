@@ -10,12 +10,13 @@
 namespace cairn::client {
 
 // True if `error` may be about the connection or a passing state of the
-// server, so that the same call can succeed later.
+// server, so that the same call can succeed later: also if the server says so
+// by asking for a wait, but never if its storage is full.
 bool IsPassing(const absl::Status& error);
 
 // How long a run keeps trying while the server is away: waits that are drawn
-// evenly from [0, bound), the bound doubling, until `total` has passed since
-// the last progress. One thread.
+// evenly from [0, bound), the bound doubling, after what the server asked
+// for, until `total` has passed since the last progress. One thread.
 class RetryBudget {
  public:
   struct Options {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/posix/local_error.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/seed.h"
@@ -54,6 +55,13 @@ TEST_F(RetryBudgetTest, WaitsBelowABoundThatDoubles) {
   EXPECT_EQ(told_, 1000);
 }
 
+TEST_F(RetryBudgetTest, WaitsAsLongAsTheServerAsks) {
+  RetryBudget budget = Make({.total = absl::Minutes(5)});
+  ASSERT_OK(budget.WaitAfter(WithRetryDelay(
+      absl::ResourceExhaustedError("too many streams"), absl::Seconds(20))));
+  EXPECT_GE(waits_.at(0), absl::Seconds(20));
+}
+
 TEST_F(RetryBudgetTest, GivesUpAfterItsTime) {
   RetryBudget budget = Make({.total = absl::Minutes(5)});
   absl::Status status;
@@ -95,6 +103,36 @@ TEST_F(RetryBudgetTest, HandsOnWhatARetryDoesNotHelp) {
     EXPECT_EQ(budget.WaitAfter(error), error);
   }
   EXPECT_TRUE(waits_.empty());
+}
+
+TEST_F(RetryBudgetTest, WaitsAtLeastAsLongAsTheServerAsks) {
+  RetryBudget budget = Make({.initial_backoff = absl::Milliseconds(200),
+                             .max_backoff = absl::Milliseconds(200),
+                             .total = absl::Hours(1)});
+  const absl::Status busy = WithRetryDelay(
+      absl::ResourceExhaustedError("too many calls"), absl::Seconds(3));
+  for (int i = 0; i < 100; ++i) ASSERT_OK(budget.WaitAfter(busy));
+  for (const absl::Duration wait : waits_) {
+    EXPECT_GE(wait, absl::Seconds(3));
+    EXPECT_LE(wait, absl::Seconds(3) + absl::Milliseconds(200));
+  }
+}
+
+TEST_F(RetryBudgetTest, NeverAsksEarlierThanTheServerWants) {
+  RetryBudget budget = Make({.total = absl::Minutes(5)});
+  EXPECT_THAT(budget.WaitAfter(WithRetryDelay(
+                  absl::ResourceExhaustedError("full"), absl::Minutes(6))),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("6m")));
+  EXPECT_TRUE(waits_.empty());
+}
+
+TEST(IsPassingTest, AServerAtItsLimitPassesIfItSaysSo) {
+  const absl::Status busy = absl::ResourceExhaustedError("x");
+  EXPECT_FALSE(IsPassing(busy));
+  EXPECT_TRUE(IsPassing(WithRetryDelay(busy, absl::Seconds(1))));
+  // Nothing that a wait would change.
+  EXPECT_FALSE(IsPassing(WithRetryDelay(WithReason(busy, reason::kStorageFull),
+                                        absl::Seconds(1))));
 }
 
 TEST(IsPassingTest, KnowsStatesThatPass) {
