@@ -25,10 +25,10 @@ struct RocksStatistics {
 };
 
 // A KvStore in RocksDB: one column family a table. Batches are lost only from
-// the end (point in time recovery of the write-ahead log). The first write,
-// flush or compaction that RocksDB cannot make durable is reported to the
-// FatalErrorSink; from then on every call answers Unavailable, and nothing is
-// retried in this process.
+// the end; a write-ahead log that is damaged elsewhere is refused by Open. The
+// first write, flush or compaction that RocksDB cannot make durable is reported
+// to the FatalErrorSink; from then on every call answers Unavailable, and
+// nothing is retried in this process.
 //
 // A full disk is kept away from RocksDB: below `reserve_bytes` of free space
 // a commit is refused (ResourceExhausted, STORAGE_FULL) unless its batch

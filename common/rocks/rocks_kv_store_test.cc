@@ -184,5 +184,32 @@ TEST_F(RocksKvStoreTest, ADamagedDatabaseIsRefusedNotRepaired) {
                        ::testing::HasSubstr("restore or rebuild")));
 }
 
+TEST_F(RocksKvStoreTest, AFlippedBitInTheLogDropsNoSyncedBatchSilently) {
+  {
+    const auto store = Open(options_);
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_OK(store->Commit(PutOne(std::to_string(i)), Durability::kSynced));
+    }
+  }
+  std::filesystem::path log;
+  for (const auto& file : std::filesystem::directory_iterator(options_.path)) {
+    if (file.path().extension() == ".log" && file.file_size() > 0) {
+      log = file.path();
+    }
+  }
+  ASSERT_FALSE(log.empty());
+  const auto middle =
+      static_cast<std::streamoff>(std::filesystem::file_size(log) / 2);
+  std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(middle);
+  const int byte = file.get();
+  file.seekp(middle);
+  file.put(static_cast<char>(byte ^ 1));
+  file.close();
+  EXPECT_THAT(RocksKvStore::Open(options_, &fatal_),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       ::testing::HasSubstr("restore or rebuild")));
+}
+
 }  // namespace
 }  // namespace cairn

@@ -20,9 +20,12 @@ rocksdb::DBOptions RocksDatabaseOptions(const RocksKvStore::Options& options) {
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
-  // Batches are lost from the end only; damage before the end refuses to
-  // open.
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Of the write-ahead log only a last record that was cut off is given up,
+  // which a power cut leaves of batches without sync. Any other damage refuses
+  // to open: point in time recovery would drop all synced batches behind a
+  // flipped bit and not say so.
+  db.wal_recovery_mode =
+      rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.track_and_verify_wals_in_manifest = true;
   // After a failed sync nothing is retried.
   db.max_bgerror_resume_count = 0;
