@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::chunk_storage {
@@ -136,6 +138,36 @@ absl::StatusOr<std::optional<PackContents>> ReadPackFooter(
       DecodePackFooter(*bytes, pack, trailer->footer_offset);
   if (!entries.ok()) return std::nullopt;
   return PackContents{trailer->footer_offset, *std::move(entries)};
+}
+
+absl::StatusOr<Record> ReadPackRecord(const Uuid& pack, const RecordKey& key,
+                                      uint64_t offset, uint32_t stored_length,
+                                      const PackRead& read) {
+  ASSIGN_OR_RETURN(const std::string bytes, read(offset, kRecordHeaderBytes));
+  const std::string where =
+      absl::StrCat("pack ", pack.ToString(), " at ", offset);
+  const absl::StatusOr<RecordHeader> header =
+      DecodeRecordHeader(bytes, pack, offset);
+  if (!header.ok()) return WithContext(header.status(), where);
+  if (header->key != key || header->stored_length != stored_length) {
+    return absl::DataLossError(absl::StrCat(
+        where, ": holds ", header->key.ToString(), " of ",
+        header->stored_length, " bytes, expected were ", stored_length));
+  }
+  Record record = {.key = key,
+                   .encoding = header->encoding,
+                   .plain_length = header->plain_length,
+                   .payload_digest = header->payload_digest,
+                   .sequence = header->sequence};
+  ASSIGN_OR_RETURN(record.payload,
+                   read(offset + kRecordHeaderBytes, stored_length));
+  const Digest digest = Sha256(record.payload);
+  if (digest != header->payload_digest) {
+    return absl::DataLossError(absl::StrCat(where, ": payload digest is ",
+                                            digest.ToHex(), ", header says ",
+                                            header->payload_digest.ToHex()));
+  }
+  return record;
 }
 
 }  // namespace cairn::chunk_storage

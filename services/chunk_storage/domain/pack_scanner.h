@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/model/record.h"
 #include "common/model/uuid.h"
 #include "services/chunk_storage/domain/pack_format.h"
 
@@ -78,5 +79,11 @@ struct PackContents {
 };
 absl::StatusOr<std::optional<PackContents>> ReadPackFooter(
     const Uuid& pack, uint64_t file_bytes, const PackRead& read);
+
+// The record of `key` whose header is at `offset`, with a payload of
+// `stored_length` bytes. DataLoss: it is not there, or does not prove.
+absl::StatusOr<Record> ReadPackRecord(const Uuid& pack, const RecordKey& key,
+                                      uint64_t offset, uint32_t stored_length,
+                                      const PackRead& read);
 
 }  // namespace cairn::chunk_storage

@@ -48,6 +48,12 @@ class ChunkRepositoryTest : public ::testing::Test {
       EXPECT_THAT(harness_.Read(record.key), IsOkAndHolds(record.payload));
     }
   }
+  // Packs get their footers; the rows that say so are lost.
+  void StopWithoutRows() {
+    harness_.kv().FailCommitsFrom(1, absl::UnavailableError("power cut"));
+    EXPECT_FALSE(harness_.Stop().ok());
+    harness_.kv().Recover();
+  }
   ChunkRepository& repository() { return harness_.repository(); }
 
   RepositoryHarness harness_;
@@ -387,6 +393,43 @@ TEST_F(ChunkRepositoryTest, ABadMarkOutlivesTheSealAndTheRestart) {
   EXPECT_EQ(harness_.Statistics().damaged_count, 1u);
 }
 
+// The footer is written, its row is not: the footer names the damaged record
+// as it names any other.
+TEST_F(ChunkRepositoryTest, ABadMarkOutlivesRecoveryFromAFooter) {
+  const Record record = Sized(1, 1000);
+  const Record other = Sized(2, 1000);
+  ASSERT_OK(harness_.Put({record, other}));
+  harness_.Damage(harness_.datastore(), record.key);
+  EXPECT_THAT(harness_.Read(record.key), HasReasonCode(reason::kRecordDamaged));
+  StopWithoutRows();
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.metrics().recovered_records.Value(), 2);
+  EXPECT_FALSE(harness_.IsPresent(record.key));
+  EXPECT_EQ(harness_.Statistics().damaged_count, 1u);
+  ExpectAllReadable({other});
+  ASSERT_OK(harness_.Put({record}));
+  ExpectAllReadable({record});
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.Start());
+  ExpectAllReadable({record, other});
+  EXPECT_EQ(harness_.Statistics().damaged_count, 0u);
+  EXPECT_EQ(harness_.Statistics().record_count, 2u);
+}
+
+TEST_F(ChunkRepositoryTest, RecoveryFromAFooterFindsTheHealedCopy) {
+  const Record record = Sized(1, 1000);
+  ASSERT_OK(harness_.Put({record}));
+  harness_.Damage(harness_.datastore(), record.key);
+  EXPECT_THAT(harness_.Read(record.key), HasReasonCode(reason::kRecordDamaged));
+  ASSERT_OK(harness_.Put({record}));
+  StopWithoutRows();
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.metrics().recovered_records.Value(), 2);
+  ExpectAllReadable({record});
+  EXPECT_EQ(harness_.Statistics().damaged_count, 0u);
+  EXPECT_EQ(harness_.Statistics().record_count, 1u);
+}
+
 TEST_F(ChunkRepositoryTest, ABadMarkOfASealedRecordSurvivesAPowerCut) {
   const Record record = Sized(1, 1000);
   ASSERT_OK(harness_.Put({record}));
@@ -462,6 +505,44 @@ TEST_F(ChunkRepositoryTest, AMissingPackFileIsDamageThatHeals) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("no file")));
   ASSERT_OK(harness_.Put({record}));
   ExpectAllReadable({record});
+}
+
+// What a backup is told to be present must be there to be restored.
+TEST_F(ChunkRepositoryTest, ABackupHealsWhatAMissingPackFileHeld) {
+  const Record record = Sized(1, 10);
+  const Record other = Sized(2, 10);
+  ASSERT_OK(harness_.Put({record, other}));
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.disk().Remove(harness_.PackPaths().at(0)));
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.Statistics().damaged_count, 2u);
+  EXPECT_FALSE(harness_.IsPresent(record.key));
+  ASSERT_OK_AND_ASSIGN(const PutReply put, harness_.Put({record}));
+  EXPECT_EQ(put.new_records, 1u);
+  ExpectAllReadable({record});
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.Start());
+  ExpectAllReadable({record});
+  EXPECT_FALSE(harness_.IsPresent(other.key));
+  EXPECT_EQ(harness_.Statistics().damaged_count, 1u);
+  EXPECT_EQ(harness_.Statistics().record_count, 2u);
+}
+
+TEST_F(ChunkRepositoryTest, APackFileThatComesBackIsUsedAgain) {
+  const Record record = Sized(1, 10);
+  ASSERT_OK(harness_.Put({record}));
+  ASSERT_OK(harness_.Stop());
+  const std::string path = harness_.PackPaths().at(0);
+  ASSERT_OK(harness_.disk().Rename(path, "/data/away"));
+  ASSERT_OK(harness_.Start());
+  EXPECT_THAT(harness_.Read(record.key),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("no file")));
+  EXPECT_EQ(harness_.Statistics().damaged_count, 1u);
+  harness_.Kill();
+  ASSERT_OK(harness_.disk().Rename("/data/away", path));
+  ASSERT_OK(harness_.Start());
+  ExpectAllReadable({record});
+  EXPECT_EQ(harness_.Statistics().damaged_count, 0u);
 }
 
 TEST_F(ChunkRepositoryTest, HostileFilesAmongThePacksStopNothing) {

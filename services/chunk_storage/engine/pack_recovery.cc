@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
@@ -21,6 +22,7 @@ absl::Status PackRecovery::Run(const std::vector<SealedPack>& sealed) {
   for (const SealedPack& pack : sealed) {
     known.insert(pack.uuid);
     if (!std::binary_search(files.begin(), files.end(), pack.uuid)) {
+      places_->AddMissingPack(pack.number, pack.record_count);
       LOG(ERROR) << "pack has no file pack=" << pack.uuid.ToString()
                  << " datastore=" << datastore_.ToString()
                  << " records=" << pack.record_count;
@@ -67,7 +69,7 @@ absl::Status PackRecovery::RecoverPack(const Uuid& pack) {
     sealed.highest_sequence = std::max(sealed.highest_sequence, entry.sequence);
   }
   ASSIGN_OR_RETURN(std::vector<PlacedRecord> places,
-                   ChoosePlaces(found.entries, sealed.number));
+                   ChoosePlaces(found, sealed, read));
   RETURN_IF_ERROR(packs_->CommitSealed(sealed, std::move(places)));
   context_->metrics->recovered_packs.Increment();
   context_->metrics->recovered_records.Increment(found.entries.size());
@@ -94,6 +96,7 @@ absl::StatusOr<PackRecovery::Found> PackRecovery::ReadPack(
     found.entries.push_back(*entry);
   }
   found.damaged_bytes = scanner.damaged_bytes();
+  found.proved = !footer.has_value();
   if (footer.has_value()) found.entries = std::move(footer->entries);
   if (scanner.header().has_value()) {
     found.foreign = scanner.header()->datastore != datastore_;
@@ -104,25 +107,58 @@ absl::StatusOr<PackRecovery::Found> PackRecovery::ReadPack(
   return found;
 }
 
+absl::StatusOr<std::vector<bool>> PackRecovery::FindBad(
+    const Found& found, const Uuid& pack, std::span<const RecordKey> keys,
+    const PackRead& read) const {
+  std::vector<bool> bad(keys.size(), false);
+  if (found.proved || places_->damaged_count() == 0) return bad;
+  ASSIGN_OR_RETURN(const std::vector<bool> doubtful,
+                   context_->places->FindDamaged(datastore_number_, keys));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!doubtful[i]) continue;
+    const PackEntry& entry = found.entries[i];
+    const absl::Status proved =
+        ReadPackRecord(pack, entry.key, entry.offset, entry.stored_length, read)
+            .status();
+    if (!proved.ok() && !absl::IsDataLoss(proved)) return proved;
+    bad[i] = !proved.ok();
+  }
+  return bad;
+}
+
 absl::StatusOr<std::vector<PlacedRecord>> PackRecovery::ChoosePlaces(
-    const std::vector<PackEntry>& entries, uint32_t number) {
+    const Found& found, const SealedPack& pack, const PackRead& read) {
   std::vector<RecordKey> keys;
-  keys.reserve(entries.size());
-  for (const PackEntry& entry : entries) keys.push_back(entry.key);
+  keys.reserve(found.entries.size());
+  for (const PackEntry& entry : found.entries) keys.push_back(entry.key);
   ASSIGN_OR_RETURN(const std::vector<std::optional<Place>> present,
                    context_->places->Find(datastore_number_, keys));
-  absl::flat_hash_set<RecordKey> chosen;
+  ASSIGN_OR_RETURN(const std::vector<bool> bad,
+                   FindBad(found, pack.uuid, keys, read));
+  absl::flat_hash_map<RecordKey, size_t> chosen;  // into `places`
   std::vector<PlacedRecord> places;
   uint64_t fresh = 0;
   uint64_t fresh_bytes = 0;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (present[i].has_value() && !present[i]->bad) continue;
-    if (!chosen.insert(entries[i].key).second) continue;
-    places.push_back({entries[i].key,
-                      PlaceOf(entries[i], number, static_cast<uint32_t>(i))});
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (present[i].has_value() &&
+        (bad[i] ||
+         !(present[i]->bad || places_->IsMissingPack(present[i]->pack)))) {
+      continue;
+    }
+    Place place =
+        PlaceOf(found.entries[i], pack.number, static_cast<uint32_t>(i));
+    place.bad = bad[i];
+    const auto [it, first] = chosen.try_emplace(keys[i], places.size());
+    if (!first) {
+      // A record that was healed in the pack it was damaged in.
+      Place& former = places[it->second].place;
+      if (former.bad && !place.bad) former = place;
+      continue;
+    }
+    places.push_back({keys[i], place});
     if (present[i].has_value()) continue;
     ++fresh;
-    fresh_bytes += entries[i].stored_length;
+    fresh_bytes += place.stored_length;
   }
   places_->AddSealed(fresh, fresh_bytes);
   return places;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/model/record.h"
 #include "common/model/uuid.h"
 #include "services/chunk_storage/domain/pack_scanner.h"
 #include "services/chunk_storage/engine/pack_set.h"
@@ -18,7 +20,9 @@ namespace cairn::chunk_storage {
 // answers any call. Each pack file without a sealed row is synced (what it
 // holds may still be in the page cache only), read by its footer or by a
 // scan, and sealed as it is: never truncated, never appended to again.
-// Damage is skipped and counted.
+// Damage is skipped and counted. A footer is believed but for records that
+// were found damaged before: those are read, and stay bad if they do not
+// prove. The records of a sealed pack whose file is gone count as damaged.
 class PackRecovery {
  public:
   // All outlive the recovery.
@@ -37,6 +41,7 @@ class PackRecovery {
  private:
   struct Found {
     bool foreign = false;  // belongs to another datastore
+    bool proved = false;   // every payload was read
     PackClass pack_class = PackClass::kData;
     uint64_t damaged_bytes = 0;
     std::vector<PackEntry> entries;
@@ -45,10 +50,16 @@ class PackRecovery {
   absl::Status RecoverPack(const Uuid& pack);
   absl::StatusOr<Found> ReadPack(const Uuid& pack, uint64_t file_bytes,
                                  const PackRead& read) const;
+  // Which of the entries, whose keys are `keys`, do not prove.
+  absl::StatusOr<std::vector<bool>> FindBad(const Found& found,
+                                            const Uuid& pack,
+                                            std::span<const RecordKey> keys,
+                                            const PackRead& read) const;
   // The entries that become places: the first of each key that has no good
-  // place yet.
-  absl::StatusOr<std::vector<PlacedRecord>> ChoosePlaces(
-      const std::vector<PackEntry>& entries, uint32_t number);
+  // place yet, a good one rather than a bad one. A bad one replaces nothing.
+  absl::StatusOr<std::vector<PlacedRecord>> ChoosePlaces(const Found& found,
+                                                         const SealedPack& pack,
+                                                         const PackRead& read);
 
   const StoreContext* const context_;
   const Uuid datastore_;

@@ -182,8 +182,8 @@ absl::Status PackSet::Seal(const std::shared_ptr<PackWriter>& writer) {
   return absl::OkStatus();
 }
 
-absl::Status PackSet::AddHealed(SealBatch& batch) const {
-  if (places_->damaged_count() == 0) return absl::OkStatus();
+absl::StatusOr<uint64_t> PackSet::AddHealed(SealBatch& batch) const {
+  if (places_->damaged_count() == 0) return 0;
   std::vector<RecordKey> keys;
   for (const PlacedRecord& record : batch.places) {
     if (!record.place.bad) keys.push_back(record.key);
@@ -191,23 +191,30 @@ absl::Status PackSet::AddHealed(SealBatch& batch) const {
   const uint32_t datastore = state_->row().number;
   ASSIGN_OR_RETURN(const std::vector<bool> damaged,
                    context_->places->FindDamaged(datastore, keys));
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (damaged[i]) batch.healed.push_back(keys[i]);
-  }
-  ASSIGN_OR_RETURN(const auto former,
-                   context_->places->Find(datastore, batch.healed));
+  ASSIGN_OR_RETURN(const auto former, context_->places->Find(datastore, keys));
   absl::btree_map<uint32_t, SealedPack> adjusted;
-  for (const std::optional<Place>& place : former) {
+  uint64_t healed = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (damaged[i]) {
+      batch.healed.push_back(keys[i]);
+      ++healed;
+    }
+    const std::optional<Place>& place = former[i];
     if (!place.has_value() || place->pack == batch.pack.number) continue;
+    const bool missing = places_->IsMissingPack(place->pack);
+    if (!damaged[i] && !missing) continue;
     const auto pack = FindSealed(place->pack);
     if (!pack.ok()) continue;  // a row of a lost pack has nothing to adjust
     SealedPack& row = adjusted.try_emplace(place->pack, *pack).first->second;
-    if (row.record_count > 0) --row.record_count;
+    if (row.record_count > 0) {
+      --row.record_count;
+      if (missing) ++healed;
+    }
     row.payload_bytes -=
         std::min<uint64_t>(row.payload_bytes, place->stored_length);
   }
   for (const auto& [number, pack] : adjusted) batch.adjusted.push_back(pack);
-  return absl::OkStatus();
+  return healed;
 }
 
 absl::Status PackSet::CommitSealed(const SealedPack& pack,
@@ -217,9 +224,9 @@ absl::Status PackSet::CommitSealed(const SealedPack& pack,
   for (const PlacedRecord& record : batch.places) {
     batch.pack.payload_bytes += record.place.stored_length;
   }
-  RETURN_IF_ERROR(AddHealed(batch));
+  ASSIGN_OR_RETURN(const uint64_t healed, AddHealed(batch));
   RETURN_IF_ERROR(state_->CommitSealed(batch));
-  places_->DamageHealed(batch.healed.size());
+  places_->DamageHealed(healed);
   absl::MutexLock lock(&mutex_);
   sealed_[pack.number] = batch.pack;
   for (const SealedPack& adjusted : batch.adjusted) {

@@ -87,8 +87,8 @@ class PackSet {
     return unsealed_.size() < slots_.size() + kMaxWaiting;
   }
   std::vector<std::shared_ptr<PackWriter>> Unsealed() const;
-  // Fills in what `batch.places` heal.
-  absl::Status AddHealed(SealBatch& batch) const;
+  // Fills in what `batch.places` heal. Gives what to tell DamageHealed.
+  absl::StatusOr<uint64_t> AddHealed(SealBatch& batch) const;
 
   const StoreContext* const context_;
   const Uuid datastore_;

@@ -39,7 +39,9 @@ absl::StatusOr<std::vector<std::optional<Place>>> PlaceTable::Lookup(
   ASSIGN_OR_RETURN(const auto found,
                    context_->places->Find(datastore_, sealed));
   for (size_t i = 0; i < sealed_at.size(); ++i) {
-    places[sealed_at[i]] = found[i];
+    std::optional<Place>& place = places[sealed_at[i]];
+    place = found[i];
+    if (place.has_value() && IsMissingPack(place->pack)) place->bad = true;
   }
   return places;
 }
@@ -177,6 +179,7 @@ absl::Status PlaceTable::Retire(std::span<const PlacedRecord> records) {
 
 absl::Status PlaceTable::MarkBad(const RecordKey& key, const Place& place,
                                  const std::string& why) {
+  if (IsMissingPack(place.pack)) return absl::OkStatus();
   Shard& shard = shards_[ShardOf(key)];
   absl::MutexLock lock(&shard.mutex);
   const auto it = shard.unsealed.find(key);

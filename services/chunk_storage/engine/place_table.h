@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -37,6 +38,16 @@ class PlaceTable {
   // At start: what the sealed packs hold.
   void AddSealed(uint64_t records, uint64_t bytes);
   void SetDamagedCount(uint64_t count) { damaged_ = count; }
+  // At start, before any other call: the file of a sealed pack of `records`
+  // records is gone. They all count as damaged, and as missing to Pin and
+  // Insert, until the file is back at another start or they are stored anew.
+  void AddMissingPack(uint32_t pack, uint64_t records) {
+    missing_packs_.insert(pack);
+    damaged_ += records;
+  }
+  bool IsMissingPack(uint32_t pack) const {
+    return missing_packs_.contains(pack);
+  }
 
   // True for each record that has a good place; its touch is then at least
   // `epoch`.
@@ -61,10 +72,11 @@ class PlaceTable {
   // `records` are in the PlaceStore now: forgets them here.
   absl::Status Retire(std::span<const PlacedRecord> records);
 
-  // Marks the record bad, durably, if `place` is still its place.
+  // Marks the record bad, durably, if `place` is still its place. Not one of
+  // a missing pack: its file may come back.
   absl::Status MarkBad(const RecordKey& key, const Place& place,
                        const std::string& why);
-  // `count` damage rows were removed.
+  // So many damage rows were removed and records of missing packs replaced.
   void DamageHealed(uint64_t count) { damaged_ -= count; }
 
   void RaiseFloor(uint64_t epoch);
@@ -89,6 +101,7 @@ class PlaceTable {
     return key.digest.bytes.back() % kShards;
   }
   // Places of the keys at `indexes`, all of `shard`; sealed ones by one read.
+  // Those in missing packs are bad.
   absl::StatusOr<std::vector<std::optional<Place>>> Lookup(
       const Shard& shard, const std::vector<size_t>& indexes,
       const std::function<const RecordKey&(size_t)>& key_at) const
@@ -101,6 +114,7 @@ class PlaceTable {
 
   const StoreContext* const context_;
   const uint32_t datastore_;
+  absl::flat_hash_set<uint32_t> missing_packs_;  // constant after the start
   std::array<Shard, kShards> shards_;
   std::atomic<uint64_t> records_ = 0;
   std::atomic<uint64_t> bytes_ = 0;

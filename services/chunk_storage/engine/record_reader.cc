@@ -4,10 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/digest/sha256.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
-#include "services/chunk_storage/domain/pack_format.h"
+#include "services/chunk_storage/domain/pack_scanner.h"
 
 namespace cairn::chunk_storage {
 namespace {
@@ -24,33 +23,10 @@ absl::StatusOr<Record> RecordReader::ReadAt(const RecordKey& key,
                                             const Place& place) const {
   ASSIGN_OR_RETURN(const PackSet::FileOfPack pack,
                    packs_->OpenForRead(place.pack));
-  ASSIGN_OR_RETURN(const std::string bytes,
-                   pack.file->ReadAt(place.offset, kRecordHeaderBytes));
-  const std::string where =
-      absl::StrCat("pack ", pack.uuid.ToString(), " at ", place.offset);
-  const absl::StatusOr<RecordHeader> header =
-      DecodeRecordHeader(bytes, pack.uuid, place.offset);
-  if (!header.ok()) return WithContext(header.status(), where);
-  if (header->key != key || header->stored_length != place.stored_length) {
-    return absl::DataLossError(absl::StrCat(
-        where, ": holds ", header->key.ToString(), " of ",
-        header->stored_length, " bytes, expected were ", place.stored_length));
-  }
-  Record record = {.key = key,
-                   .encoding = header->encoding,
-                   .plain_length = header->plain_length,
-                   .payload_digest = header->payload_digest,
-                   .sequence = header->sequence};
-  ASSIGN_OR_RETURN(record.payload,
-                   pack.file->ReadAt(place.offset + kRecordHeaderBytes,
-                                     header->stored_length));
-  const Digest digest = Sha256(record.payload);
-  if (digest != header->payload_digest) {
-    return absl::DataLossError(absl::StrCat(where, ": payload digest is ",
-                                            digest.ToHex(), ", header says ",
-                                            header->payload_digest.ToHex()));
-  }
-  return record;
+  return ReadPackRecord(pack.uuid, key, place.offset, place.stored_length,
+                        [&](uint64_t offset, size_t length) {
+                          return pack.file->ReadAt(offset, length);
+                        });
 }
 
 absl::StatusOr<Record> RecordReader::Read(const RecordKey& key,
