@@ -13,6 +13,38 @@
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
+namespace {
+
+// Both: errno, 0 if done.
+int RenameOver(const std::string& from, const std::string& to) {
+  return rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+int RenameToFreeName(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
+                RENAME_NOREPLACE) == 0) {
+    return 0;
+  }
+  // The file system knows no flags, or the kernel no such call.
+  if (errno == EINVAL || errno == ENOSYS) return RenameByLink(from, to);
+  return errno;
+}
+
+}  // namespace
+
+int RenameByLink(const std::string& from, const std::string& to) {
+  if (link(from.c_str(), to.c_str()) == 0) {
+    return unlink(from.c_str()) == 0 ? 0 : errno;
+  }
+  if (errno == EEXIST) return errno;
+  // It has no links either: an empty file takes the name, and is replaced.
+  const FileDescriptor held(
+      open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!held.valid()) return errno;
+  const int error = RenameOver(from, to);
+  if (error != 0) unlink(to.c_str());
+  return error;
+}
 
 absl::Status SyncParent(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -69,14 +101,11 @@ absl::Status FileTarget::Finish() {
   // Without this sync before the rename, a power cut could leave the whole
   // name with an empty file.
   if (fsync(fd_.get()) != 0) return LocalError(partial_, "sync", errno);
-  const unsigned int flags = options_.overwrite ? 0 : RENAME_NOREPLACE;
-  int result = renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD,
-                         options_.path.c_str(), flags);
-  if (result != 0 && errno == EINVAL) {  // the file system knows no flags
-    result = rename(partial_.c_str(), options_.path.c_str());
-  }
-  if (result != 0) {
-    return LocalError(options_.path, "rename to its final name", errno);
+  const int error = options_.overwrite
+                        ? RenameOver(partial_, options_.path)
+                        : RenameToFreeName(partial_, options_.path);
+  if (error != 0) {
+    return LocalError(options_.path, "rename to its final name", error);
   }
   partial_.clear();
   return SyncParent(options_.path);

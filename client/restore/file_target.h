@@ -35,6 +35,10 @@ class FileTarget final : public Target {
   std::string partial_;  // empty: renamed
 };
 
+// Gives the file `from` the name `to`, unless something has it, where the
+// file system cannot do both in one rename. Errno (EEXIST), 0 if done.
+int RenameByLink(const std::string& from, const std::string& to);
+
 // fsync of the directory that holds `path`.
 absl::Status SyncParent(const std::string& path);
 

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "client/posix/local_error.h"
 #include "client/restore/file_target.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
@@ -62,6 +63,16 @@ struct ArchiveFree {
   void operator()(archive* a) const { archive_free(a); }
 };
 using ArchivePtr = std::unique_ptr<archive, ArchiveFree>;
+
+// Opens what is below `directory` and reached without a symbolic link.
+FileDescriptor OpenBeneath(int directory, const std::string& path,
+                           uint64_t flags) {
+  struct open_how how = {};
+  how.flags = flags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  return FileDescriptor(static_cast<int>(
+      syscall(SYS_openat2, directory, path.c_str(), &how, sizeof(how))));
+}
 
 // Enters a directory, and goes back to the one before in the end.
 class WorkingDirectory {
@@ -148,6 +159,41 @@ absl::StatusOr<TarTarget::Report> TarTarget::Extract(Pull pull) {
 }
 
 absl::Status TarTarget::ExtractHere(Pull pull, Report* report) {
+  const absl::Status status = ExtractAll(std::move(pull), report);
+  return status.ok() ? status : RemoveIncomplete(status);
+}
+
+absl::Status TarTarget::RemoveIncomplete(const absl::Status& error) {
+  absl::Status told = error;
+  for (const std::string& path : incomplete_) {
+    const int failure = RemoveBeneath(path);
+    told = WithContext(
+        told,
+        failure == 0
+            ? absl::StrCat(path, " was not complete and is removed")
+            : absl::StrCat(path, " is not complete and cannot be removed (",
+                           LocalError(path, "remove", failure).message(), ")"));
+  }
+  incomplete_.clear();
+  return told;
+}
+
+int TarTarget::RemoveBeneath(const std::string& path) const {
+  const std::string_view named =
+      std::string_view(path).substr(0, path.find_last_not_of('/') + 1);
+  const size_t slash = named.rfind('/');
+  const std::string parent(
+      slash == std::string_view::npos ? "." : named.substr(0, slash));
+  const std::string name(
+      slash == std::string_view::npos ? named : named.substr(slash + 1));
+  const FileDescriptor folder =
+      OpenBeneath(directory_.get(), parent, kDirectoryFlags);
+  if (!folder.valid()) return errno == ENOENT ? 0 : errno;
+  if (unlinkat(folder.get(), name.c_str(), 0) == 0) return 0;
+  return errno == ENOENT ? 0 : errno;
+}
+
+absl::Status TarTarget::ExtractAll(Pull pull, Report* report) {
   Reading reading = {.pull = std::move(pull)};
   const ArchivePtr tar(archive_read_new());
   const ArchivePtr disk(archive_write_disk_new());
@@ -186,11 +232,8 @@ void TarTarget::KeepDirectoryTime(const std::string& path,
 void TarTarget::SetDirectoryTimes() {
   for (const auto& [path, time] : directory_times_) {
     // Later entries may have put links where directories were.
-    struct open_how how = {};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-    const FileDescriptor fd(static_cast<int>(syscall(
-        SYS_openat2, directory_.get(), path.c_str(), &how, sizeof(how))));
+    const FileDescriptor fd =
+        OpenBeneath(directory_.get(), path, kDirectoryFlags);
     const struct timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
                                       time};
     if (!fd.valid() || futimens(fd.get(), times) != 0) {
@@ -258,6 +301,9 @@ absl::Status TarTarget::ExtractEntry(Reading& reading, archive* tar,
     }
   }
   if (archive_entry_size(entry) > 0 || archive_entry_sparse_count(entry) > 0) {
+    // Freeing `disk` gives even a file that was cut its size and time.
+    incomplete_ = {path};
+    if (link != nullptr) incomplete_.push_back(link);
     RETURN_IF_ERROR(CopyContent(reading, tar, disk, path));
   }
   if (archive_write_finish_entry(disk) != ARCHIVE_OK) {
@@ -266,6 +312,7 @@ absl::Status TarTarget::ExtractEntry(Reading& reading, archive* tar,
     }
     Problem(path, disk);
   }
+  incomplete_.clear();
   return absl::OkStatus();
 }
 

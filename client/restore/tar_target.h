@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -45,7 +46,8 @@ class TarTarget {
       const Options& options, const Interrupt* interrupt, ProblemLog* problems);
 
   // OK means that it survives a power cut. DataLoss: the stream is not a tar,
-  // or cut off; LocalErrors: the disk is full, or fails.
+  // or cut off; LocalErrors: the disk is full, or fails. After an error the
+  // file that was being written is gone, those before it are whole.
   absl::StatusOr<Report> Extract(Pull pull);
 
  private:
@@ -59,6 +61,11 @@ class TarTarget {
         problems_(problems) {}
 
   absl::Status ExtractHere(Pull pull, Report* report);
+  // Removes what `error` left incomplete, and says so in it.
+  absl::Status RemoveIncomplete(const absl::Status& error);
+  // Errno; 0 if nothing of that name is left.
+  int RemoveBeneath(const std::string& path) const;
+  absl::Status ExtractAll(Pull pull, Report* report);
   absl::Status ExtractEntries(Reading& reading, archive* tar, archive* disk,
                               Report* report);
   absl::Status ExtractEntry(Reading& reading, archive* tar, archive* disk,
@@ -76,6 +83,8 @@ class TarTarget {
   const Interrupt* const interrupt_;
   ProblemLog* const problems_;
   std::map<std::string, struct timespec> directory_times_;
+  // Names of the file whose content is being written.
+  std::vector<std::string> incomplete_;
 };
 
 // Why a path of an archive may not be used below a target; empty if it may.

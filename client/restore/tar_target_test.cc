@@ -20,6 +20,7 @@
 namespace cairn::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -210,6 +211,53 @@ TEST_F(TarTargetTest, AStreamThatIsCutIsAnError) {
       MakeTar({{.path = "a", .content = std::string(100000, 'x')}});
   EXPECT_THAT(Extract(tar.substr(0, 60000)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("a")));
+}
+
+TEST_F(TarTargetTest, AFileThatIsCutIsRemovedAndNamed) {
+  const std::string tar =
+      MakeTar({{.path = "dir", .type = AE_IFDIR},
+               {.path = "dir/whole", .content = "all of it"},
+               {.path = "dir/cut", .content = std::string(100000, 'x')}});
+  EXPECT_THAT(Extract(tar.substr(0, 60000)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("dir/cut was not complete and is removed")));
+  EXPECT_EQ(Content(target_ + "/dir/whole"), "all of it");
+  EXPECT_FALSE(std::filesystem::exists(target_ + "/dir/cut"));
+  ExpectOutsideUntouched();
+}
+
+TEST_F(TarTargetTest, AFileThatADamagedChunkCutsIsRemovedAndNamed) {
+  const std::string tar =
+      MakeTar({{.path = "./cut", .content = std::string(100000, 'x')}});
+  auto target =
+      TarTarget::Open({.directory = target_}, &interrupt_, &problems_);
+  ASSERT_OK(target);
+  int pulls = 0;
+  EXPECT_THAT((*target)->Extract([&]() -> absl::StatusOr<std::string_view> {
+    if (++pulls == 1) return std::string_view(tar).substr(0, 60000);
+    return absl::DataLossError("chunk 12 is damaged");
+  }),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("./cut was not complete and is removed"),
+                             HasSubstr("chunk 12 is damaged"))));
+  EXPECT_TRUE(std::filesystem::is_empty(target_));
+}
+
+TEST_F(TarTargetTest, AnInterruptLeavesNoHalfFile) {
+  const std::string tar =
+      MakeTar({{.path = "cut", .content = std::string(100000, 'x')}});
+  auto target =
+      TarTarget::Open({.directory = target_}, &interrupt_, &problems_);
+  ASSERT_OK(target);
+  size_t at = 0;
+  EXPECT_THAT((*target)->Extract([&]() -> absl::StatusOr<std::string_view> {
+    if (at >= 50000) interrupt_.Raise();
+    const std::string_view piece = std::string_view(tar).substr(at, 10000);
+    at += piece.size();
+    return piece;
+  }),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_TRUE(std::filesystem::is_empty(target_));
 }
 
 TEST_F(TarTargetTest, ErrorsOfTheStreamAreHandedOn) {
