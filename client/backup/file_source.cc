@@ -7,11 +7,30 @@
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
+namespace {
+
+// Refuses a file whose size nobody knows before it is read: it would be
+// stored as an empty one.
+absl::Status CheckSizeIsTold(const LocalFile& file, const FileFacts& facts) {
+  if (!facts.is_regular || facts.size_bytes > 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string first, file.Read(0, 1));
+  if (first.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const FileFacts now, file.Facts());
+  // A file that grows is told when its end is reached.
+  if (now.size_bytes > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      file.path(),
+      ": its size is 0 bytes and yet it has content; pipe it in, as in `cat ",
+      file.path(), " | cairn backup GROUP NAME.raw:-`"));
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Open(
     const Options& options, const Interrupt* interrupt, ProblemLog* problems) {
   ASSIGN_OR_RETURN(LocalFile file, LocalFile::Open(options.path));
   ASSIGN_OR_RETURN(const FileFacts facts, file.Facts());
+  RETURN_IF_ERROR(CheckSizeIsTold(file, facts));
   if (options.kind == ArchiveKind::kBlob &&
       facts.size_bytes > options.max_blob_bytes) {
     return absl::InvalidArgumentError(
@@ -39,6 +58,7 @@ absl::StatusOr<SourceStep> FileSource::Next() {
       extent_.end, (position_ / kFrameBytes + 1) * uint64_t{kFrameBytes});
   ASSIGN_OR_RETURN(std::string data, file_.Read(position_, end - position_));
   if (data.empty()) {
+    ReportShort();
     if (kind_ != ArchiveKind::kBlob) return HoleTo(size);
     data.assign(end - position_, '\0');
   }
@@ -73,6 +93,14 @@ SourceStep FileSource::HoleTo(uint64_t end) {
   step.frame = Frame{.offset = position_, .hole_bytes = end - position_};
   position_ = end;
   return step;
+}
+
+void FileSource::ReportShort() {
+  if (short_reported_) return;
+  short_reported_ = true;
+  problems_->Add(absl::StrCat(file_.path(), ": ended at byte ", position_,
+                              " of ", opened_.size_bytes,
+                              "; the rest is stored as zeros"));
 }
 
 absl::Status FileSource::ReportChange() {

@@ -15,9 +15,9 @@
 
 namespace cairn::client {
 
-// A file or block device, of the size that it has when it is opened: what is
-// cut off meanwhile reads as zeros and what is added is left out, and both
-// are told to the problem log. Holes of 64 KiB or more, and in images also
+// A file or block device, of the size that it has when it is opened: what it
+// has less reads as zeros and what is added is left out, and both are told to
+// the problem log. Holes of 64 KiB or more, and in images also
 // whole frames of zeros, become holes; a blob has none. Resumes anywhere.
 class FileSource final : public Source {
  public:
@@ -29,7 +29,8 @@ class FileSource final : public Source {
     uint64_t max_blob_bytes = 16 * 1024 * 1024;
   };
 
-  // The last two outlive the source. InvalidArgument: a blob is too large.
+  // The last two outlive the source. InvalidArgument: a blob is too large, or
+  // the file says that it is empty and is not, as those of /proc do.
   static absl::StatusOr<std::unique_ptr<FileSource>> Open(
       const Options& options, const Interrupt* interrupt, ProblemLog* problems);
 
@@ -53,6 +54,7 @@ class FileSource final : public Source {
   absl::Status FindExtent();
   SourceStep HoleTo(uint64_t end);
   absl::Status ReportChange();
+  void ReportShort();
 
   const LocalFile file_;
   const FileFacts opened_;
@@ -62,6 +64,7 @@ class FileSource final : public Source {
   uint64_t position_ = 0;
   Extent extent_;  // the run that holds position_, if it was looked up
   bool change_reported_ = false;
+  bool short_reported_ = false;
 };
 
 }  // namespace cairn::client

@@ -109,7 +109,38 @@ TEST_F(FileSourceTest, FillsUpAFileThatShrinksAndSaysSo) {
   ASSERT_EQ(truncate(path_.c_str(), 2 * kMiB + 5), 0);
   const std::string rest = ReadAll(*source);
   EXPECT_EQ(rest, std::string(kMiB + 5, 'x') + std::string(2 * kMiB - 5, '\0'));
-  EXPECT_THAT(problems_.texts(), ElementsAre(HasSubstr("size changed")));
+  EXPECT_THAT(problems_.texts(),
+              ElementsAre(HasSubstr("ended at byte 2097157 of 4194304"),
+                          HasSubstr("size changed")));
+}
+
+TEST_F(FileSourceTest, SaysThatAFileHasLessThanItsSizeSays) {
+  // Files of sysfs say that they have a page, and their size never changes.
+  const std::string path = "/sys/kernel/mm/transparent_hugepage/enabled";
+  if (access(path.c_str(), R_OK) != 0) GTEST_SKIP() << "no " << path;
+  for (const ArchiveKind kind :
+       {ArchiveKind::kStream, ArchiveKind::kImage, ArchiveKind::kBlob}) {
+    ProblemLog problems;
+    auto source =
+        FileSource::Open({.path = path, .kind = kind}, &interrupt_, &problems);
+    ASSERT_OK(source);
+    EXPECT_EQ(ReadAll(**source).size(), (*source)->size_bytes());
+    ASSERT_OK((*source)->Rewind(0));
+    ReadAll(**source);
+    EXPECT_THAT(problems.texts(),
+                ElementsAre(HasSubstr("the rest is stored as zeros")));
+  }
+}
+
+TEST_F(FileSourceTest, RefusesAFileThatHidesItsContent) {
+  for (const ArchiveKind kind : {ArchiveKind::kStream, ArchiveKind::kBlob}) {
+    EXPECT_THAT(FileSource::Open({.path = "/proc/self/status", .kind = kind},
+                                 &interrupt_, &problems_),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("/proc/self/status: its size is 0")));
+  }
+  Write("");
+  EXPECT_EQ(ReadAll(*Open(ArchiveKind::kBlob)), "");
 }
 
 TEST_F(FileSourceTest, LeavesOutWhatAFileGrowsAndSaysSo) {
