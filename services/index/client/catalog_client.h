@@ -51,7 +51,8 @@ class CatalogClient {
   // the same record: so the event of "default", which index made without one
   // at its first start, is written by whoever makes it known to
   // chunk_storage. A RefusedPublish ends its session before the answer
-  // (FailedPrecondition SESSION_ENDED: it is published).
+  // (FailedPrecondition SESSION_ENDED: it is published); with a manifest of
+  // zero it is about what the session has prepared (NotFound: nothing).
   virtual absl::StatusOr<PreparedChange> PrepareChange(
       const Call& call, const CatalogChange& change) = 0;
   // Checks again and applies in one synced batch. Idempotent per sequence. A

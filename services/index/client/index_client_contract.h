@@ -411,6 +411,27 @@ TEST_P(IndexClientContract, ARefusalEndsItsSessionBeforeItsEventExists) {
               HasReasonCode(reason::kSessionEnded));
 }
 
+TEST_P(IndexClientContract, ARefusalWithoutAManifestIsOfWhatWasPrepared) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK_AND_ASSIGN(const Session session,
+                       sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  const RefusedPublishChange refused{
+      .name = session.snapshot, .session = request.ref.session, .manifest = {}};
+  EXPECT_THAT(catalog().PrepareChange({}, refused),
+              StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+  ASSERT_OK(sessions().AbortSession({}, request.ref));
+  ASSERT_OK_AND_ASSIGN(const PreparedChange change,
+                       catalog().PrepareChange({}, refused));
+  const std::string_view digest = prepared.manifest.key.digest.view();
+  EXPECT_NE(change.event.payload.find(digest), std::string::npos);
+  EXPECT_OK(catalog().CommitChange({}, refused, change.sequence));
+}
+
 TEST_P(IndexClientContract, AGroupIsWrittenByItsOwner) {
   ASSERT_OK(BackUp(sessions(), NewIn(TestGroup("web1"))));
   NewSession other = NewIn(TestGroup("web1"));
@@ -535,6 +556,44 @@ TEST_P(IndexClientContract, PagesAreProvedBeforeTheyAreStored) {
   EXPECT_OK(PutArchive(sessions(), request.ref, archive));
 }
 
+// Two streams of one archive, of which the older has a save still under way.
+TEST_P(IndexClientContract, OnlyWhoKnowsTheLastCheckpointSavesTheNext) {
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  const auto save = [&](uint64_t revision, uint64_t durable_bytes,
+                        const std::string& state, uint64_t stored_bytes) {
+    ArchiveCheckpoint checkpoint = BuildArchive("a.img", 0, 1).checkpoint;
+    checkpoint.root.reset();
+    checkpoint.revision = revision;
+    checkpoint.durable_bytes = durable_bytes;
+    checkpoint.builder_state = state;
+    checkpoint.stored_bytes = stored_bytes;
+    return sessions().SaveCheckpoint({}, request.ref, checkpoint);
+  };
+  const auto find = [&] {
+    return sessions()
+        .GetSession({}, {"default", request.ref.session})
+        ->archives.at(0);
+  };
+  EXPECT_THAT(save(0, 10, "s", 5), HasReasonCode(reason::kOffsetMismatch));
+  EXPECT_THAT(save(2, 10, "s", 5), HasReasonCode(reason::kOffsetMismatch));
+  ASSERT_OK(save(1, 10, "first", 5));
+  ASSERT_OK(save(2, 20, "late", 9));
+  // The newer stream started from the first: it is told, and resumes.
+  const absl::Status stale = save(2, 20, "newer", 7);
+  EXPECT_THAT(stale, StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_THAT(stale, HasReasonCode(reason::kOffsetMismatch));
+  EXPECT_THAT(save(2, 30, "newer", 7), HasReasonCode(reason::kOffsetMismatch));
+  EXPECT_THAT(save(1, 10, "first", 5), HasReasonCode(reason::kOffsetMismatch));
+  EXPECT_EQ(find().builder_state, "late");
+  // The older goes on after that: it is the stale one now.
+  ASSERT_OK(save(3, 30, "resumed", 8));
+  EXPECT_THAT(save(3, 40, "older", 9), HasReasonCode(reason::kOffsetMismatch));
+  EXPECT_OK(save(3, 30, "resumed", 8));
+  EXPECT_EQ(find().builder_state, "resumed");
+  EXPECT_EQ(find().stored_bytes, 9u);
+}
+
 TEST_P(IndexClientContract, CheckpointsTellHowFarEachArchiveIsDurable) {
   const NewSession request = NewIn(TestGroup("web1"));
   ASSERT_OK(sessions().OpenSession({}, request));
@@ -543,8 +602,11 @@ TEST_P(IndexClientContract, CheckpointsTellHowFarEachArchiveIsDurable) {
   checkpoint.durable_bytes = 1 << 20;
   checkpoint.builder_state = std::string("state\0", 6);
   ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint));
-  checkpoint.durable_bytes -= 1;
-  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, checkpoint),
+  EXPECT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint));
+  ArchiveCheckpoint shorter = checkpoint;
+  shorter.durable_bytes -= 1;
+  ++shorter.revision;
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, shorter),
               StatusIs(absl::StatusCode::kInvalidArgument));
   ASSERT_OK_AND_ASSIGN(
       const Session session,
@@ -552,6 +614,7 @@ TEST_P(IndexClientContract, CheckpointsTellHowFarEachArchiveIsDurable) {
   ASSERT_EQ(session.archives.size(), 1u);
   EXPECT_EQ(session.archives[0].durable_bytes, 1u << 20);
   EXPECT_EQ(session.archives[0].builder_state, checkpoint.builder_state);
+  EXPECT_EQ(session.archives[0].revision, 1u);
   EXPECT_EQ(session.lease, request.lease);
   EXPECT_EQ(session.client_label, request.client_label);
   EXPECT_THAT(sessions().PreparePublish({}, request.ref,

@@ -91,7 +91,8 @@ void Remember(const CatalogChange& change, uint64_t sequence,
 }  // namespace
 
 absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
-    const Call& call, const CatalogChange& change) {
+    const Call& call, const CatalogChange& asked) {
+  CatalogChange change = asked;
   if (const auto* created = std::get_if<CreateDatastoreChange>(&change)) {
     return PrepareDatastore(call, *created);
   }
@@ -102,6 +103,9 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   const IndexView view = store_->NewView(state->info.ref.uuid);
   const ChangeContext context{
       .call = call, .state = *state, .view = view, .now = now};
+  if (auto* const refused = std::get_if<RefusedPublishChange>(&change)) {
+    RETURN_IF_ERROR(NameManifest(context, *refused));
+  }
   RETURN_IF_ERROR(CheckAny(context, change));
   if (std::holds_alternative<RefusedPublishChange>(change)) {
     IndexBatch batch(state->info.ref.uuid);
@@ -126,8 +130,9 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
 }
 
 absl::Status CatalogChanges::Commit(const Call& call,
-                                    const CatalogChange& change,
+                                    const CatalogChange& asked,
                                     uint64_t sequence) {
+  CatalogChange change = asked;
   if (const auto* created = std::get_if<CreateDatastoreChange>(&change)) {
     if (sequence != kCreationSequence) {
       return absl::InvalidArgumentError(
@@ -144,10 +149,13 @@ absl::Status CatalogChanges::Commit(const Call& call,
         absl::StrCat("sequence is ", sequence, ", which was never handed out"));
   }
   const IndexView view = store_->NewView(state->info.ref.uuid);
+  const ChangeContext context{
+      .call = call, .state = *state, .view = view, .now = clock_->Now()};
+  if (auto* const refused = std::get_if<RefusedPublishChange>(&change)) {
+    RETURN_IF_ERROR(NameManifest(context, *refused));
+  }
   IndexBatch batch(state->info.ref.uuid);
-  RETURN_IF_ERROR(ApplyAny(
-      {.call = call, .state = *state, .view = view, .now = clock_->Now()},
-      change, sequence, batch));
+  RETURN_IF_ERROR(ApplyAny(context, change, sequence, batch));
   if (batch.changes().empty()) return absl::OkStatus();
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   Remember(change, sequence, *state, *metrics_);

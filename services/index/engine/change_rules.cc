@@ -213,6 +213,20 @@ absl::Status Apply(const ChangeContext& context,
   return absl::OkStatus();
 }
 
+absl::Status NameManifest(const ChangeContext& context,
+                          RefusedPublishChange& change) {
+  if (change.manifest != Digest()) return absl::OkStatus();
+  const SessionName name{.datastore = context.state.info.name,
+                         .session = change.session};
+  ASSIGN_OR_RETURN(const SessionRow row, LoadSession(context.view, name));
+  if (row.publish_sequence == 0) {
+    return absl::NotFoundError(
+        absl::StrCat(name.ToString(), " has prepared no publish"));
+  }
+  change.manifest = Sha256(row.manifest);
+  return absl::OkStatus();
+}
+
 absl::Status Check(const ChangeContext& context,
                    const RefusedPublishChange& change) {
   return LoadRefused(context, change).status();

@@ -23,6 +23,11 @@ struct ChangeContext {
   absl::Time now;
 };
 
+// Names the manifest that the session has prepared, where the change names
+// none (zero). NotFound: it has prepared none.
+absl::Status NameManifest(const ChangeContext& context,
+                          RefusedPublishChange& change);
+
 absl::Status Check(const ChangeContext& context,
                    const CreateNamespaceChange& change)
     ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);

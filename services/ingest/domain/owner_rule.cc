@@ -30,4 +30,14 @@ absl::Status CheckOwner(const Caller& caller, std::string_view what,
       reason::kNotOwner);
 }
 
+absl::Status CheckMayWrite(const Caller& caller, const GroupName& group,
+                           std::string_view owner) {
+  if (caller.principal == owner) return absl::OkStatus();
+  return WithReason(
+      absl::PermissionDeniedError(absl::StrCat(
+          group.ToString(), " belongs to ", owner, ", not to ",
+          caller.principal.empty() ? "an unknown caller" : caller.principal)),
+      reason::kNotOwner, {{"owner", std::string(owner)}});
+}
+
 }  // namespace cairn::ingest

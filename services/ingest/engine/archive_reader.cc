@@ -19,6 +19,15 @@ uint64_t CostOf(const ChunkEntry& entry) {
   return ArchiveReader::GuaranteeFor(entry.length);
 }
 
+// The payload of a raw record is the plain bytes: no copy.
+absl::StatusOr<std::string> PlainBytes(Record& record) {
+  if (record.encoding == Encoding::kRaw &&
+      record.payload.size() == record.plain_length) {
+    return std::move(record.payload);
+  }
+  return DecodePayload(record.encoding, record.payload, record.plain_length);
+}
+
 }  // namespace
 
 // Gives the cost back when the last piece of the chunk goes.
@@ -213,8 +222,7 @@ absl::Status ArchiveReader::FetchChunk(const PlacedEntry& placed) {
 
 void ArchiveReader::Decode(Item* item, Record record, uint64_t cost) {
   StageTimer timer(dependencies_.clock, dependencies_.metrics->decode_seconds);
-  absl::StatusOr<std::string> plain =
-      DecodePayload(record.encoding, record.payload, record.plain_length);
+  absl::StatusOr<std::string> plain = PlainBytes(record);
   if (plain.ok() && Sha256(*plain) != record.key.digest) {
     plain =
         WithReason(absl::DataLossError(absl::StrCat(

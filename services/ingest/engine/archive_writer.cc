@@ -321,9 +321,14 @@ absl::Status ArchiveWriter::CollectSlots(
   return SaveProgress(checkpoints);
 }
 
+absl::Status ArchiveWriter::Save(ArchiveCheckpoint checkpoint) {
+  checkpoint.revision += ++saves_;  // was that of the start
+  return sink_->SaveCheckpoint(call_, checkpoint);
+}
+
 absl::Status ArchiveWriter::SaveProgress(int checkpoints) {
   if (builder_.size_bytes() != durable_bytes_) {
-    RETURN_IF_ERROR(sink_->SaveCheckpoint(call_, builder_.Checkpoint()));
+    RETURN_IF_ERROR(Save(builder_.Checkpoint()));
     durable_bytes_ = builder_.size_bytes();
   }
   WriteProgress progress{.durable_bytes = durable_bytes_};
@@ -339,7 +344,7 @@ absl::Status ArchiveWriter::SaveProgress(int checkpoints) {
 absl::Status ArchiveWriter::Complete() {
   ASSIGN_OR_RETURN(const ArchiveCheckpoint checkpoint, builder_.Finish());
   RETURN_IF_ERROR(sink_->StorePages(call_, builder_.TakePages()));
-  RETURN_IF_ERROR(sink_->SaveCheckpoint(call_, checkpoint));
+  RETURN_IF_ERROR(Save(checkpoint));
   WrittenArchive written{.archive = {.name = checkpoint.name,
                                      .kind = checkpoint.kind,
                                      .chunker = checkpoint.chunker,

@@ -146,6 +146,9 @@ class ArchiveWriter {
   bool BeginCollecting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Collect();
   absl::Status CollectSlots(const std::vector<std::unique_ptr<Slot>>& slots);
+  // Saves it as the one that follows the last: OutOfRange (OFFSET_MISMATCH)
+  // if another stream has saved the archive meanwhile.
+  absl::Status Save(ArchiveCheckpoint checkpoint);
   absl::Status SaveProgress(int checkpoints);
   absl::Status Complete();
 
@@ -170,6 +173,7 @@ class ArchiveWriter {
   // Of the collector; it is one task at a time.
   ArchiveBuilder builder_;
   uint64_t durable_bytes_;
+  uint64_t saves_ = 0;  // since the start
 
   mutable absl::Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);

@@ -176,6 +176,7 @@ absl::StatusOr<std::optional<SnapshotName>> BackupFrontend::FindBase(
   if (absl::IsNotFound(newest.status())) return std::nullopt;
   RETURN_IF_ERROR(newest.status());
   for (const Snapshot& snapshot : newest->items) {
+    RETURN_IF_ERROR(CheckMayWrite(call.caller, group, snapshot.owner));
     if (snapshot.state == SnapshotState::kListed &&
         snapshot.verify_state != VerifyState::kFailed) {
       return snapshot.name;
@@ -193,6 +194,8 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
   draft.ref = {.datastore = datastore.ref, .session = request.request_id};
   draft.snapshot.group = request.group;
   draft.owner = call.caller.principal;
+  // This refuses who does not own the group, before the lease below keeps
+  // its owner from it. Index has the last word.
   ASSIGN_OR_RETURN(draft.base, FindBase(call, request.group));
 
   LeaseClient* const leases = dependencies_.peers.leases;
@@ -219,7 +222,7 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
     // by the client's next try.
     if (IsDefinitive(status)) {
       leases
-          ->Release(ForPeer(call, *dependencies_.clock), datastore_name,
+          ->Release(ForRelease(call, *dependencies_.clock), datastore_name,
                     lease.id)
           .IgnoreError();
     }
@@ -352,9 +355,12 @@ absl::StatusOr<Snapshot> BackupFrontend::FinishSession(
     const Call& call, const SessionName& name, const PublishRequest& request) {
   StageTimer timer(dependencies_.clock, dependencies_.metrics->finish_seconds);
   ASSIGN_OR_RETURN(const Session session, FindOwn(call, name));
-  ASSIGN_OR_RETURN(Snapshot snapshot, Publish(call, session, request));
+  // A publish that has begun is brought to its end, so that it fails for a
+  // reason, not because the client no longer waits: it may ask again.
+  const Call detached = Detached(call);
+  ASSIGN_OR_RETURN(Snapshot snapshot, Publish(detached, session, request));
   registry_.End(
-      call, session,
+      detached, session,
       WithReason(absl::FailedPreconditionError(absl::StrCat(
                      "session ", name.session.ToString(), " is published")),
                  reason::kSessionEnded));
@@ -424,7 +430,24 @@ absl::Status BackupFrontend::AbortSession(const Call& call,
       WithReason(absl::FailedPreconditionError(absl::StrCat(
                      "session ", name.session.ToString(), " is aborted")),
                  reason::kSessionEnded));
-  return absl::OkStatus();
+  return RefusePrepared(Detached(call), session);
+}
+
+absl::Status BackupFrontend::RefusePrepared(const Call& call,
+                                            const Session& session) {
+  // Only a session whose archives are all complete can have prepared.
+  if (session.archives.empty() ||
+      !std::all_of(session.archives.begin(), session.archives.end(),
+                   [](const ArchiveCheckpoint& a) { return a.complete(); })) {
+    return absl::OkStatus();
+  }
+  const absl::Status refused = dependencies_.changes->Apply(
+      call, session.snapshot.group.parent.datastore,
+      RefusedPublishChange{.name = session.snapshot,
+                           .session = session.ref.session,
+                           .manifest = Digest()});
+  // Nothing was prepared, or the session is too old to be known.
+  return absl::IsNotFound(refused) ? absl::OkStatus() : refused;
 }
 
 }  // namespace cairn::ingest

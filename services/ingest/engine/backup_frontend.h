@@ -123,6 +123,8 @@ class BackupFrontend {
   absl::StatusOr<Session> FindOwn(const Call& call, const SessionName& name);
   absl::StatusOr<Session> CreateSession(const Call& call,
                                         const OpenSessionRequest& request);
+  // The newest good snapshot of the group. PermissionDenied (NOT_OWNER): the
+  // group has snapshots and is not the caller's.
   absl::StatusOr<std::optional<SnapshotName>> FindBase(const Call& call,
                                                        const GroupName& group);
   absl::StatusOr<ArchiveCheckpoint> StartOf(const Call& call,
@@ -132,6 +134,9 @@ class BackupFrontend {
                                    const PublishRequest& request);
   void CancelManifest(const Call& call, const Session& session,
                       const Digest& manifest);
+  // The session was aborted: the manifest that it may have prepared, and
+  // stored, is refused, so that a rebuild does not list it.
+  absl::Status RefusePrepared(const Call& call, const Session& session);
 
   const Options options_;
   const Dependencies dependencies_;

@@ -29,6 +29,12 @@ absl::StatusOr<T> FindByWalk(std::string_view what, List list,
   return absl::NotFoundError(absl::StrCat(what, " does not exist"));
 }
 
+// Not an administrator, a service or this process itself.
+bool IsClient(const Caller& caller) {
+  return caller.role == CallerRole::kClient &&
+         caller.kind != CallerKind::kLocal;
+}
+
 absl::Status CheckText(std::string_view what, std::string_view text,
                        size_t max_bytes) {
   if (text.size() <= max_bytes) return absl::OkStatus();
@@ -122,8 +128,7 @@ absl::StatusOr<Group> CatalogFrontend::UpdateGroup(
   }
   ASSIGN_OR_RETURN(const Group group, FindGroup(call, change.name));
   RETURN_IF_ERROR(CheckOwner(call.caller, change.name.ToString(), group.owner));
-  if (change.owner.has_value() && call.caller.role == CallerRole::kClient &&
-      call.caller.kind != CallerKind::kLocal) {
+  if (change.owner.has_value() && IsClient(call.caller)) {
     return WithReason(absl::PermissionDeniedError(absl::StrCat(
                           "only an administrator changes the owner of ",
                           change.name.ToString())),
@@ -159,6 +164,13 @@ absl::StatusOr<Snapshot> CatalogFrontend::UpdateSnapshot(
     RETURN_IF_ERROR(CheckText("notes", *change.notes, kMaxNotesBytes));
   }
   RETURN_IF_ERROR(GetSnapshot(call, change.name).status());
+  // Protection holds against a client that was taken over, too.
+  if (!change.is_protected.value_or(true) && IsClient(call.caller)) {
+    return WithReason(absl::PermissionDeniedError(absl::StrCat(
+                          "only an administrator takes the protection off ",
+                          change.name.ToString())),
+                      reason::kNotOwner);
+  }
   RETURN_IF_ERROR(
       changes_->Apply(call, change.name.group.parent.datastore, change));
   return GetSnapshot(call, change.name);

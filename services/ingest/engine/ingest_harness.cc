@@ -43,6 +43,80 @@ absl::StatusOr<PinReply> ChunkGate::Pin(const Call& call,
   return store_->Pin(call, session, keys);
 }
 
+void ChunkGate::AfterAppend(absl::AnyInvocable<absl::Status()> after) {
+  absl::MutexLock lock(&mutex_);
+  after_append_ = std::move(after);
+}
+
+std::vector<Record> ChunkGate::Appended(RecordKind kind) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Record> found;
+  for (const Record& record : appended_) {
+    if (record.key.kind == kind) found.push_back(record);
+  }
+  return found;
+}
+
+absl::StatusOr<uint64_t> ChunkGate::Append(const Call& call,
+                                           const DatastoreRef& datastore,
+                                           std::vector<Record> records) {
+  {
+    absl::MutexLock lock(&mutex_);
+    appended_.insert(appended_.end(), records.begin(), records.end());
+  }
+  absl::StatusOr<uint64_t> sequence =
+      store_->Append(call, datastore, std::move(records));
+  absl::MutexLock lock(&mutex_);
+  if (after_append_ != nullptr) RETURN_IF_ERROR(after_append_());
+  if (call.cancellation != nullptr) {
+    RETURN_IF_ERROR(call.cancellation->Check());
+  }
+  return sequence;
+}
+
+absl::Status LeaseGate::CheckAlive(const Call& call) const {
+  if (call.deadline < clock_->Now()) {
+    return absl::DeadlineExceededError("call has no time left");
+  }
+  if (call.cancellation == nullptr) return absl::OkStatus();
+  return call.cancellation->Check();
+}
+
+absl::StatusOr<Lease> LeaseGate::Acquire(const Call& call,
+                                         const LeaseRequest& request) {
+  RETURN_IF_ERROR(CheckAlive(call));
+  return leases_->Acquire(call, request);
+}
+
+absl::StatusOr<Lease> LeaseGate::Renew(const Call& call,
+                                       const std::string& datastore,
+                                       const Uuid& id) {
+  RETURN_IF_ERROR(CheckAlive(call));
+  return leases_->Renew(call, datastore, id);
+}
+
+absl::Status LeaseGate::Release(const Call& call, const std::string& datastore,
+                                const Uuid& id) {
+  RETURN_IF_ERROR(CheckAlive(call));
+  return leases_->Release(call, datastore, id);
+}
+
+absl::StatusOr<ListPage<Lease>> LeaseGate::List(const Call& call,
+                                                const std::string& datastore,
+                                                const PageRequest& page) {
+  return leases_->List(call, datastore, page);
+}
+
+absl::StatusOr<EpochState> LeaseGate::GetEpoch(const Call& call,
+                                               const std::string& datastore) {
+  return leases_->GetEpoch(call, datastore);
+}
+
+absl::StatusOr<EpochState> LeaseGate::AdvanceEpoch(
+    const Call& call, const std::string& datastore) {
+  return leases_->AdvanceEpoch(call, datastore);
+}
+
 IngestHarness::IngestHarness(uint64_t seed,
                              const IngestEngine::Options& options)
     : random_(seed),
@@ -55,7 +129,9 @@ IngestHarness::IngestHarness(uint64_t seed,
                                             .executor = executor_.get(),
                                             .catalog = &index_->client(),
                                             .fence = &index_->client(),
-                                            .chunks = &chunks_})) {}
+                                            .chunks = &chunks_})),
+      lease_gate_(
+          std::make_unique<LeaseGate>(&maintenance_->client(), &clock_)) {}
 
 IngestEngine& IngestHarness::replica(size_t number) {
   while (replicas_.size() <= number) {
@@ -65,7 +141,7 @@ IngestEngine& IngestHarness::replica(size_t number) {
         IngestEngine::Dependencies{.peers = {.catalog = &index_->client(),
                                              .sessions = &index_->client(),
                                              .chunks = &gate_,
-                                             .leases = &maintenance_->client()},
+                                             .leases = lease_gate_.get()},
                                    .clock = &clock_,
                                    .executor = executor_.get(),
                                    .random = *randoms_.back(),
@@ -75,10 +151,15 @@ IngestEngine& IngestHarness::replica(size_t number) {
 }
 
 absl::StatusOr<Session> IngestHarness::OpenSession(const std::string& id) {
+  return OpenSession(admin_, id);
+}
+
+absl::StatusOr<Session> IngestHarness::OpenSession(const Call& caller,
+                                                   const std::string& id) {
   clock_.Advance(absl::Seconds(1));
   OpenSessionRequest request{.request_id = Uuid::Random(random_)};
   request.group = {{"default", {}}, BackupType::kHost, id};
-  return replica().backup().OpenSession(admin_, request);
+  return replica().backup().OpenSession(caller, request);
 }
 
 absl::StatusOr<Snapshot> IngestHarness::Finish(

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -19,21 +20,29 @@
 #include "common/metrics/metric_registry.h"
 #include "common/model/call.h"
 #include "common/testing/fake_clock.h"
+#include "common/time/clock.h"
+#include "services/chunk_storage/client/chunk_client.h"
 #include "services/chunk_storage/client/fake_chunk_client.h"
 #include "services/index/client/in_memory_index.h"
 #include "services/ingest/engine/ingest_engine.h"
 #include "services/ingest/metrics.h"
 #include "services/maintenance/client/in_memory_maintenance.h"
+#include "services/maintenance/client/lease_client.h"
 
 namespace cairn::ingest {
 
-// A store in front of another whose pins wait while it is closed.
+// A store in front of another whose pins wait while it is closed, and which
+// remembers what is appended.
 class ChunkGate final : public ChunkClient {
  public:
   explicit ChunkGate(ChunkClient* store) : store_(store) {}
 
   void Close();
   void Open();
+  // `after` runs when records were appended, and its error is answered.
+  void AfterAppend(absl::AnyInvocable<absl::Status()> after);
+  // What was appended of one kind.
+  std::vector<Record> Appended(RecordKind kind) const;
 
   absl::StatusOr<StoreState> EnsureDatastore(
       const Call& call, const DatastoreRef& datastore) override {
@@ -51,9 +60,7 @@ class ChunkGate final : public ChunkClient {
   }
   absl::StatusOr<uint64_t> Append(const Call& call,
                                   const DatastoreRef& datastore,
-                                  std::vector<Record> records) override {
-    return store_->Append(call, datastore, std::move(records));
-  }
+                                  std::vector<Record> records) override;
   absl::StatusOr<std::unique_ptr<RecordStream>> Get(
       const Call& call, const DatastoreRef& datastore,
       std::vector<RecordKey> keys) override {
@@ -72,8 +79,37 @@ class ChunkGate final : public ChunkClient {
 
  private:
   ChunkClient* const store_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::AnyInvocable<absl::Status()> after_append_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Record> appended_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Leases in front of others that answer a dead call as a wire would.
+class LeaseGate final : public LeaseClient {
+ public:
+  LeaseGate(LeaseClient* leases, const Clock* clock)
+      : leases_(leases), clock_(clock) {}
+
+  absl::StatusOr<Lease> Acquire(const Call& call,
+                                const LeaseRequest& request) override;
+  absl::StatusOr<Lease> Renew(const Call& call, const std::string& datastore,
+                              const Uuid& id) override;
+  absl::Status Release(const Call& call, const std::string& datastore,
+                       const Uuid& id) override;
+  absl::StatusOr<ListPage<Lease>> List(const Call& call,
+                                       const std::string& datastore,
+                                       const PageRequest& page) override;
+  absl::StatusOr<EpochState> GetEpoch(const Call& call,
+                                      const std::string& datastore) override;
+  absl::StatusOr<EpochState> AdvanceEpoch(
+      const Call& call, const std::string& datastore) override;
+
+ private:
+  absl::Status CheckAlive(const Call& call) const;
+
+  LeaseClient* const leases_;
+  const Clock* const clock_;
 };
 
 // A chunker whose chunks are small, so that small archives have many.
@@ -105,6 +141,9 @@ class IngestHarness {
   // Opens a session of the group host/`id`. A second passes, so that its
   // snapshot is newer than all before.
   absl::StatusOr<Session> OpenSession(const std::string& id = "web1");
+  // The same as `caller`.
+  absl::StatusOr<Session> OpenSession(const Call& caller,
+                                      const std::string& id);
   // Publishes `session` with what `sizes` names.
   absl::StatusOr<Snapshot> Finish(const Session& session,
                                   const std::map<std::string, uint64_t>& sizes,
@@ -128,6 +167,7 @@ class IngestHarness {
   FakeChunkClient chunks_;
   ChunkGate gate_{&chunks_};
   std::unique_ptr<InMemoryMaintenance> maintenance_;
+  std::unique_ptr<LeaseGate> lease_gate_;
   std::vector<std::unique_ptr<std::mt19937_64>> randoms_;
   std::vector<std::unique_ptr<IngestEngine>> replicas_;
 };

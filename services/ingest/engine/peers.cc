@@ -10,4 +10,17 @@ Call ForPeer(const Call& call, const Clock& clock) {
   return result;
 }
 
+Call Detached(const Call& call) {
+  Call result = call;
+  result.deadline = absl::InfiniteFuture();
+  result.cancellation = nullptr;
+  return result;
+}
+
+Call ForRelease(const Call& call, const Clock& clock) {
+  Call result = Detached(call);
+  result.deadline = clock.Now() + kReleaseTimeout;
+  return result;
+}
+
 }  // namespace cairn::ingest

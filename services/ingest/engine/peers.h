@@ -26,4 +26,14 @@ inline constexpr absl::Duration kPeerTimeout = absl::Seconds(60);
 // may.
 Call ForPeer(const Call& call, const Clock& clock);
 
+// `call` for work that must end once it has begun, whether or not its caller
+// still waits: without the caller's token and deadline. Each question of it
+// is bounded by ForPeer as ever.
+Call Detached(const Call& call);
+
+// `call` for giving back what it holds at a peer: detached, and short enough
+// for a caller who is gone already.
+inline constexpr absl::Duration kReleaseTimeout = absl::Seconds(10);
+Call ForRelease(const Call& call, const Clock& clock);
+
 }  // namespace cairn::ingest

@@ -7,6 +7,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -222,6 +223,50 @@ TEST_F(SessionLifeTest, AnAbortedSessionIsGoneForGood) {
   EXPECT_OK(harness_.OpenSession());
 }
 
+TEST_F(SessionLifeTest, APublishThatHasBegunDoesNotNeedItsClient) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  WriteHello(session, "a");
+  CancellationToken gone;
+  Call call = harness_.admin();
+  call.cancellation = &gone;
+  harness_.gate().AfterAppend([&] {
+    gone.Cancel();
+    return absl::OkStatus();
+  });
+  PublishRequest request;
+  request.archives.push_back({.name = "a", .size_bytes = 5});
+  EXPECT_OK(backup().FinishSession(call, NameOf(session), request));
+  EXPECT_EQ(LeaseCount(), 0u);
+}
+
+TEST_F(SessionLifeTest, AnAbortRefusesTheManifestThatMayBeStored) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  WriteHello(session, "a");
+  harness_.gate().AfterAppend(
+      [] { return absl::UnavailableError("no answer"); });
+  ASSERT_THAT(harness_.Finish(session, {{"a", 5}}),
+              StatusIs(StatusCode::kUnavailable));
+  const auto manifests = harness_.gate().Appended(RecordKind::kManifest);
+  ASSERT_EQ(manifests.size(), 1u);
+  // A refusal that is not stored is asked for again.
+  EXPECT_THAT(backup().AbortSession(harness_.admin(), NameOf(session)),
+              StatusIs(StatusCode::kUnavailable));
+  harness_.gate().AfterAppend(nullptr);
+  ASSERT_OK(backup().AbortSession(harness_.admin(), NameOf(session)));
+  const auto events = harness_.gate().Appended(RecordKind::kEvent);
+  ASSERT_FALSE(events.empty());
+  EXPECT_NE(events.back().payload.find(manifests[0].key.digest.view()),
+            std::string::npos);
+}
+
+TEST_F(SessionLifeTest, AnAbortOfWhatNeverFinishedStoresNothing) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  WriteHello(session, "a");
+  const size_t events = harness_.gate().Appended(RecordKind::kEvent).size();
+  ASSERT_OK(backup().AbortSession(harness_.admin(), NameOf(session)));
+  EXPECT_EQ(harness_.gate().Appended(RecordKind::kEvent).size(), events);
+}
+
 TEST_F(SessionLifeTest, TheSameRequestIsTheSameSession) {
   OpenSessionRequest request{.request_id = Uuid::Random(random_), .notes = "n"};
   request.group = {{"default", {}}, BackupType::kHost, "web1"};
@@ -242,6 +287,36 @@ TEST_F(SessionLifeTest, AGroupHasOneSession) {
   EXPECT_OK(harness_.OpenSession("web2"));
   ASSERT_OK(backup().AbortSession(harness_.admin(), NameOf(session)));
   EXPECT_OK(harness_.OpenSession("web1"));
+}
+
+TEST_F(SessionLifeTest, WhoDoesNotOwnAGroupCannotKeepItsOwnerFromIt) {
+  const Call owner{
+      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+  const Call other{
+      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+  ASSERT_OK_AND_ASSIGN(const Session first,
+                       harness_.OpenSession(owner, "web1"));
+  WriteHello(first, "a");
+  ASSERT_OK(harness_.Finish(first, {{"a", 5}}));
+  // Refused for what it is, whether or not the group is leased now: the
+  // lease is not even asked for.
+  EXPECT_THAT(harness_.OpenSession(other, "web1"),
+              HasReasonCode(reason::kNotOwner));
+  ASSERT_OK(harness_.OpenSession(owner, "web1"));
+  const auto refused = harness_.OpenSession(other, "web1");
+  EXPECT_THAT(refused, StatusIs(StatusCode::kPermissionDenied));
+  EXPECT_THAT(refused, HasReasonCode(reason::kNotOwner));
+}
+
+TEST_F(SessionLifeTest, TheLeaseIsReleasedForACallerWhoIsGone) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  CancellationToken gone;
+  gone.Cancel();
+  Call call = harness_.admin();
+  call.cancellation = &gone;
+  call.deadline = harness_.clock().Now() - absl::Seconds(1);
+  ASSERT_OK(backup().AbortSession(call, NameOf(session)));
+  EXPECT_EQ(LeaseCount(), 0u);
 }
 
 TEST_F(SessionLifeTest, ASessionOutlivesAnIdleLeaseUnlessASweepComes) {
@@ -328,6 +403,16 @@ TEST_F(SessionLifeTest, ChunksOfASnapshotThatFailedVerifyAreNoBase) {
   ASSERT_OK(harness_.Finish(first, {{"a", 5}}));
   ASSERT_OK_AND_ASSIGN(const Session second, harness_.OpenSession());
   EXPECT_EQ(second.base, first.snapshot);
+}
+
+TEST(SessionLimitTest, OneSessionTooManyIsToldWhenToComeAgain) {
+  IngestEngine::Options options = SmallSteps();
+  options.backup.sessions.max_sessions = 1;
+  IngestHarness harness(TestSeed(), options);
+  ASSERT_OK(harness.OpenSession("web1"));
+  const auto refused = harness.OpenSession("web2");
+  EXPECT_THAT(refused, HasReasonCode(reason::kLimitExceeded));
+  EXPECT_TRUE(RetryDelayOf(refused.status()).has_value());
 }
 
 // The bytes that a stream takes in while the store stands still.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -12,6 +13,8 @@ namespace cairn::ingest {
 namespace {
 
 constexpr size_t kMaxHolderBytes = 256;
+// For who finds as many sessions here as may be: until one ends.
+constexpr absl::Duration kRetryDelay = absl::Seconds(10);
 
 SessionName NameOf(const Session& session) {
   return {session.snapshot.group.parent.datastore, session.ref.session};
@@ -75,11 +78,13 @@ absl::Status SessionRegistry::TouchLocked(const Session& session) {
   auto found = sessions_.find(name);
   if (found == sessions_.end()) {
     if (sessions_.size() >= options_.max_sessions) {
-      return WithReason(
-          absl::ResourceExhaustedError(absl::StrCat(
-              "ingest keeps ", sessions_.size(), " sessions, allowed are ",
-              options_.max_sessions, "; try again later")),
-          reason::kLimitExceeded);
+      return WithRetryDelay(
+          WithReason(
+              absl::ResourceExhaustedError(absl::StrCat(
+                  "ingest keeps ", sessions_.size(), " sessions, allowed are ",
+                  options_.max_sessions, "; try again later")),
+              reason::kLimitExceeded),
+          kRetryDelay);
     }
     found = sessions_.emplace(name, Entry{.session = session}).first;
     // Checkpoints may be large, and nothing here needs them.
@@ -252,7 +257,8 @@ void SessionRegistry::End(const Call& call, const Session& session,
   // Waits for a renewal on its way, which would follow the release.
   if (timer != 0) dependencies_.executor->Cancel(timer);
   const absl::Status released = dependencies_.peers.leases->Release(
-      ForPeer(call, *dependencies_.clock), name.datastore, session.ref.session);
+      ForRelease(call, *dependencies_.clock), name.datastore,
+      session.ref.session);
   if (!released.ok()) {
     LOG(WARNING) << "lease not released, it will expire session="
                  << session.ref.session.ToString() << " error=" << released;

@@ -4,9 +4,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrency/cancellation.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 
 namespace cairn::ingest {
+namespace {
+
+// A stream that ends gives its memory back; who was refused has waited.
+constexpr absl::Duration kRetryDelay = absl::Seconds(5);
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<StreamBudget::Account>> StreamBudget::Open(
     const Call& call, uint64_t guaranteed, absl::Duration patience) {
@@ -32,12 +39,14 @@ absl::StatusOr<std::shared_ptr<StreamBudget::Account>> StreamBudget::Open(
   if (token != nullptr) token->RemoveCallback(callback);
   if (cancelled) return absl::CancelledError("stream was cancelled");
   if (!admitted) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "streams hold ", reserved_bytes(), " bytes of memory, allowed are ",
-            options_.process_bytes, ", and this one needs ", guaranteed,
-            "; try again later, with fewer streams at one time")),
-        reason::kLimitExceeded);
+    return WithRetryDelay(
+        WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                       "streams hold ", reserved_bytes(),
+                       " bytes of memory, allowed are ", options_.process_bytes,
+                       ", and this one needs ", guaranteed,
+                       "; try again later, with fewer streams at one time")),
+                   reason::kLimitExceeded),
+        kRetryDelay);
   }
   return std::shared_ptr<Account>(new Account(this, guaranteed));
 }

@@ -7,6 +7,7 @@
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/model/call.h"
+#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
 #include "common/testing/status_matchers.h"
 
@@ -60,6 +61,8 @@ TEST_F(StreamBudgetTest, AStreamThatCannotBeGuaranteedIsRefused) {
   const auto refused = budget_.Open(Call(), 60, absl::ZeroDuration());
   EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted));
   EXPECT_THAT(refused, HasReasonCode(reason::kLimitExceeded));
+  // So that a client knows that it may come again.
+  EXPECT_TRUE(RetryDelayOf(refused.status()).has_value());
   first.reset();
   EXPECT_OK(budget_.Open(Call(), 60, absl::ZeroDuration()));
 }
