@@ -38,6 +38,13 @@ absl::StatusOr<int64_t> ChooseSnapshotTime(const GroupName& group,
       return absl::InvalidArgumentError(absl::StrCat(
           "backup time is ", *asked, " s, allowed are 1..", kMaxSnapshotTime));
     }
+    if (*asked - absl::ToUnixSeconds(now) > kMaxTimeBumpSeconds) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "backup time is ", FormatSnapshotTime(*asked),
+          ", the clock of index says ",
+          absl::FormatTime(now, absl::UTCTimeZone()), ", allowed are ",
+          kMaxTimeBumpSeconds, " s ahead of it; check the clocks"));
+    }
     RETURN_IF_ERROR(CheckNewer({.group = group, .time = *asked}, newest));
     return *asked;
   }

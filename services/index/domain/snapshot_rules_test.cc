@@ -41,7 +41,7 @@ TEST(ChooseSnapshotTimeTest, FollowsTheTable) {
       // The client decides, and is held to the order only.
       {std::nullopt, 1, 1},
       {kNow, kNow + 1, kNow + 1},
-      {kNow, kNow + 100000, kNow + 100000},
+      {kNow, kNow + 60, kNow + 60},
       {kNow, kNow, std::nullopt},
       {kNow, kNow - 1, std::nullopt},
   };
@@ -58,8 +58,19 @@ TEST(ChooseSnapshotTimeTest, FollowsTheTable) {
   }
 }
 
+TEST(ChooseSnapshotTimeTest, RefusesATimeThatIsFarAhead) {
+  const absl::Time now = absl::FromUnixSeconds(kNow);
+  EXPECT_OK(ChooseSnapshotTime(Group(), std::nullopt, kNow + 60, now));
+  for (const int64_t asked : {kNow + 61, kMaxSnapshotTime}) {
+    const auto time = ChooseSnapshotTime(Group(), std::nullopt, asked, now);
+    EXPECT_THAT(time, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(time.status().message(), HasSubstr("60 s ahead"));
+  }
+}
+
 TEST(ChooseSnapshotTimeTest, NamesTheNewestSnapshot) {
-  const auto time = ChooseSnapshotTime(Group(), kNow, kNow, absl::UnixEpoch());
+  const auto time =
+      ChooseSnapshotTime(Group(), kNow, kNow, absl::FromUnixSeconds(kNow));
   EXPECT_THAT(time.status().message(),
               HasSubstr("host/web1/snapshots/2026-11-21T20:39:45Z"));
   EXPECT_EQ(ReasonOf(time.status())->metadata.at("newest"),
