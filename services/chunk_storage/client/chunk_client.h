@@ -100,6 +100,8 @@ class ChunkClient {
                                           std::vector<Record> records) = 0;
 
   // At most 4096 keys. Reads ahead in pack order within a bounded window.
+  // The deadline and the token of `call`, which outlives the stream, hold for
+  // the stream: a Next that waits for another process ends with them.
   virtual absl::StatusOr<std::unique_ptr<RecordStream>> Get(
       const Call& call, const DatastoreRef& datastore,
       std::vector<RecordKey> keys) = 0;

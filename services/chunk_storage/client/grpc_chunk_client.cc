@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include <grpcpp/completion_queue.h>
+
 #include "absl/strings/str_cat.h"
 #include "common/rpc/client_call.h"
 #include "common/status/reason.h"
@@ -36,22 +38,29 @@ absl::Status BadAnswer(std::string_view what) {
   return absl::InternalError(absl::StrCat("chunk_storage answered ", what));
 }
 
-// The records of one Get.
+// The records of one Get. The queue is for this stream alone and carries one
+// operation at a time: only so a read can be given up after a while.
 class GrpcRecordStream final : public RecordStream {
  public:
   GrpcRecordStream(v1::ChunkStorageService::Stub& stub, const Call& call,
-                   const Clock& clock, const v1::GetRequest& request,
-                   std::vector<RecordKey> keys)
-      : call_{.caller = call.caller,
-              .deadline = call.deadline,
-              .trace_parent = call.trace_parent},
-        client_(call_, clock, absl::InfiniteDuration()),
+                   const Clock& clock, absl::Duration stall_timeout,
+                   const v1::GetRequest& request, std::vector<RecordKey> keys)
+      : clock_(clock),
+        stall_timeout_(stall_timeout),
+        client_(call, clock, absl::InfiniteDuration()),
         keys_(std::move(keys)),
-        reader_(stub.Get(client_.context(), request)) {}
+        reader_(stub.AsyncGet(client_.context(), request, &queue_, nullptr)),
+        started_(AwaitOperation()) {}
   ~GrpcRecordStream() override {
-    if (finished_) return;
-    client_.context()->TryCancel();
-    reader_->Finish();
+    if (!finished_) {
+      client_.context()->TryCancel();
+      FinishCall().IgnoreError();
+    }
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
   }
 
   absl::StatusOr<std::optional<Record>> Next() override {
@@ -64,7 +73,7 @@ class GrpcRecordStream final : public RecordStream {
  private:
   absl::StatusOr<std::optional<Record>> ReadOne() {
     v1::GetResponse message;
-    while (!finished_ && reader_->Read(&message)) {
+    while (!finished_ && Read(&message)) {
       absl::StatusOr<std::optional<Record>> record =
           assembler_.Take(message.has_header() ? &message.header() : nullptr,
                           std::move(*message.mutable_fragment()));
@@ -79,16 +88,52 @@ class GrpcRecordStream final : public RecordStream {
     }
     if (!finished_) {
       finished_ = true;
-      RETURN_IF_ERROR(client_.Finish(reader_->Finish()));
+      RETURN_IF_ERROR(FinishCall());
       if (next_ != keys_.size()) return BadAnswer("with too few records");
     }
     return std::nullopt;
   }
 
-  const Call call_;
+  bool Read(v1::GetResponse* message) {
+    if (!started_ || stalled_) return false;
+    reader_->Read(message, nullptr);
+    return AwaitOperation();
+  }
+
+  absl::Status FinishCall() {
+    grpc::Status status;
+    reader_->Finish(&status, nullptr);
+    AwaitOperation();
+    absl::Status result = client_.Finish(status);
+    if (!stalled_ || result.ok()) return result;
+    return absl::UnavailableError(
+        absl::StrCat("chunk_storage sent nothing for ",
+                     absl::FormatDuration(stall_timeout_), "; try again"));
+  }
+
+  // Whether the operation that was begun has succeeded. One that does not end
+  // in time ends with the whole call.
+  bool AwaitOperation() {
+    void* tag = nullptr;
+    bool ok = false;
+    const absl::Time end = clock_.Now() + stall_timeout_;
+    if (queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(end)) ==
+        grpc::CompletionQueue::TIMEOUT) {
+      stalled_ = true;
+      client_.context()->TryCancel();
+      queue_.Next(&tag, &ok);
+    }
+    return ok;
+  }
+
+  const Clock& clock_;
+  const absl::Duration stall_timeout_;
   ClientCall client_;
   const std::vector<RecordKey> keys_;
-  const std::unique_ptr<grpc::ClientReader<v1::GetResponse>> reader_;
+  grpc::CompletionQueue queue_;
+  const std::unique_ptr<grpc::ClientAsyncReader<v1::GetResponse>> reader_;
+  bool stalled_ = false;
+  const bool started_;
   RecordAssembler assembler_;
   size_t next_ = 0;
   bool finished_ = false;
@@ -98,8 +143,11 @@ class GrpcRecordStream final : public RecordStream {
 }  // namespace
 
 GrpcChunkClient::GrpcChunkClient(const std::shared_ptr<grpc::Channel>& channel,
-                                 const Clock* clock)
-    : stub_(v1::ChunkStorageService::NewStub(channel)), clock_(clock) {}
+                                 const Clock* clock,
+                                 absl::Duration stall_timeout)
+    : stub_(v1::ChunkStorageService::NewStub(channel)),
+      clock_(clock),
+      stall_timeout_(stall_timeout) {}
 
 absl::StatusOr<StoreState> GrpcChunkClient::EnsureDatastore(
     const Call& call, const DatastoreRef& datastore) {
@@ -209,8 +257,8 @@ absl::StatusOr<std::unique_ptr<RecordStream>> GrpcChunkClient::Get(
   for (const RecordKey& key : keys) {
     *request.add_keys() = ToProto(key);
   }
-  return std::make_unique<GrpcRecordStream>(*stub_, call, *clock_, request,
-                                            std::move(keys));
+  return std::make_unique<GrpcRecordStream>(
+      *stub_, call, *clock_, stall_timeout_, request, std::move(keys));
 }
 
 absl::StatusOr<StoreState> GrpcChunkClient::ShowToken(

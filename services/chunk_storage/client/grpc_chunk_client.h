@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "cairn/chunk_storage/v1/chunk_storage_service.grpc.pb.h"
 #include "common/time/clock.h"
 #include "services/chunk_storage/client/chunk_client.h"
@@ -14,14 +15,17 @@
 namespace cairn {
 
 // Calls chunk_storage in another process. Makes each call once: all of them
-// may be repeated by the caller. Streams of Get may outlive the `Call` they
-// were made with: its deadline holds for them, its cancellation does not.
-// Thread-safe.
+// may be repeated by the caller. A stream of Get whose server sends nothing
+// for the stall timeout ends with Unavailable; how long the reader takes
+// between two records does not count. Thread-safe.
 class GrpcChunkClient final : public ChunkClient {
  public:
-  // `clock` outlives the client.
+  static constexpr absl::Duration kStallTimeout = absl::Minutes(1);
+
+  // `clock` outlives the client and its streams.
   GrpcChunkClient(const std::shared_ptr<grpc::Channel>& channel,
-                  const Clock* clock);
+                  const Clock* clock,
+                  absl::Duration stall_timeout = kStallTimeout);
 
   absl::StatusOr<StoreState> EnsureDatastore(
       const Call& call, const DatastoreRef& datastore) override;
@@ -46,6 +50,7 @@ class GrpcChunkClient final : public ChunkClient {
  private:
   const std::unique_ptr<chunk_storage::v1::ChunkStorageService::Stub> stub_;
   const Clock* const clock_;
+  const absl::Duration stall_timeout_;
 };
 
 }  // namespace cairn
