@@ -66,11 +66,11 @@ class ReadSide {
       ready_.push_back(std::move(incoming_));
       if (ready_.size() >= read_ahead_) return;
       in_flight_ = true;
-      starting_ = true;
+      ++starting_;
     }
     start_read_(&incoming_);
     absl::MutexLock lock(&mutex_);
-    starting_ = false;
+    --starting_;
   }
 
   // Anyone: Read returns false from now on, and no read is started.
@@ -92,7 +92,7 @@ class ReadSide {
     return stopped_ || ended_ || !ready_.empty();
   }
   bool NotStarting() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return !starting_;
+    return starting_ == 0;
   }
 
   const size_t read_ahead_;
@@ -102,7 +102,9 @@ class ReadSide {
   absl::Mutex mutex_;
   std::deque<Message> ready_ ABSL_GUARDED_BY(mutex_);
   bool in_flight_ ABSL_GUARDED_BY(mutex_) = false;
-  bool starting_ ABSL_GUARDED_BY(mutex_) = false;
+  // Transport threads about to start a read. More than one: the read that one
+  // has started may end on another before the first has come back.
+  int starting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,8 +1,10 @@
 #include "common/rpc/stream_sides.h"
 
+#include <atomic>
 #include <string>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -63,6 +65,45 @@ TEST(ReadSideTest, StartsNoReadOnceStopped) {
   std::string message;
   EXPECT_FALSE(side.Read(&message));
   EXPECT_EQ(reads.started, 1);
+}
+
+TEST(ReadSideTest, SettlesWhenTheLastOfSeveralStartsIsOver) {
+  ASSERT_OK_AND_ASSIGN(const auto pool,
+                       ThreadPoolExecutor::Create({.threads = 2}));
+  absl::Notification third_begun;
+  absl::Notification may_end;
+  absl::Notification third_over;
+  std::atomic<int> started = 0;
+  ReadSide<std::string>* side = nullptr;
+  ReadSide<std::string> reads(4, [&](std::string*) {
+    switch (++started) {
+      case 2:
+        // This read ends on another thread before its start has come back.
+        ASSERT_OK(pool->Schedule([&] {
+          side->OnReadDone(true);
+          third_over.Notify();
+        }));
+        third_begun.WaitForNotification();
+        break;
+      case 3:
+        third_begun.Notify();
+        may_end.WaitForNotification();
+        break;
+    }
+  });
+  side = &reads;
+  reads.Start();
+  reads.OnReadDone(true);  // comes back while the third start is going on
+  // The wait below must last until then.
+  std::atomic<bool> released = false;
+  pool->ScheduleAfter(absl::Milliseconds(50), [&] {
+    released = true;
+    may_end.Notify();
+  });
+  reads.StopAndSettle();
+  EXPECT_TRUE(released);
+  may_end.WaitForNotification();
+  third_over.WaitForNotification();
 }
 
 TEST(ReadSideTest, StopWakesAReaderThatWaits) {
