@@ -9,6 +9,7 @@
 #include "client/backup/pipe_producer.h"
 #include "client/backup/stream_source.h"
 #include "client/backup/tar_producer.h"
+#include "client/transfer/publish_unknown.h"
 #include "common/model/uuid.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -53,6 +54,8 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
     }
     report.archives.push_back({.spec = spec, .sent = *std::move(sent)});
   }
+  // From here on an interrupt leaves open whether the snapshot is there.
+  if (failure.ok()) failure = environment_.interrupt->Check();
   if (failure.ok()) {
     absl::StatusOr<model::v1::Snapshot> snapshot =
         Finish(session, report.archives);
@@ -62,7 +65,7 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
     }
     failure = snapshot.status();
     // The snapshot may be there: then nobody has anything to end.
-    if (IsPassing(failure)) return failure;
+    if (IsPassing(failure) || absl::IsCancelled(failure)) return failure;
   }
   environment_.remote->AbortSession(session).IgnoreError();
   return failure;
@@ -207,10 +210,13 @@ absl::StatusOr<model::v1::Snapshot> BackupRun::Finish(
     const absl::Status verdict =
         environment_.budget->WaitAfter(snapshot.status());
     if (verdict.ok()) continue;
-    if (!IsPassing(verdict)) return verdict;
-    return WithContext(verdict, absl::StrCat("session ", session,
-                                             ": whether the snapshot was "
-                                             "published is not known"));
+    const bool cancelled = absl::IsCancelled(verdict);
+    if (!IsPassing(verdict) && !cancelled) return verdict;
+    const absl::Status unknown =
+        WithContext(verdict, absl::StrCat("session ", session,
+                                          ": whether the snapshot was "
+                                          "published is not known"));
+    return cancelled ? WithReason(unknown, kPublishUnknown) : unknown;
   }
 }
 

@@ -44,7 +44,8 @@ struct BackupReport {
 };
 
 // One backup: a session from its opening to the published snapshot. If it
-// fails, the session is ended (best effort). One thread.
+// fails, the session is ended (best effort), unless its snapshot may be
+// there. One thread.
 class BackupRun {
  public:
   struct Environment {
@@ -60,7 +61,8 @@ class BackupRun {
   BackupRun(const Environment& environment, absl::BitGenRef random)
       : environment_(environment), random_(random) {}
 
-  // InvalidArgument: the request. LocalErrors: a source. Else the server's.
+  // InvalidArgument: the request. LocalErrors: a source. Cancelled with
+  // kPublishUnknown: interrupted while it was published. Else the server's.
   absl::StatusOr<BackupReport> Run(const BackupRequest& request);
 
  private:

@@ -14,6 +14,7 @@
 #include "client/posix/local_file.h"
 #include "client/remote/grpc_connection.h"
 #include "client/testing/grpc_fake_ingest.h"
+#include "client/transfer/publish_unknown.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/status/reason.h"
 #include "common/testing/fake_clock.h"
@@ -28,6 +29,7 @@ namespace cairn::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr uint64_t kMiB = 1024 * 1024;
 
@@ -205,6 +207,29 @@ TEST_F(BackupRunTest, AFinishThatStaysUnknownIsToldAndNotAborted) {
                        HasSubstr("whether the snapshot was published is not "
                                  "known")));
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_PUBLISHED);
+}
+
+TEST_F(BackupRunTest, AnInterruptedFinishIsUnknownAndNotAborted) {
+  on_progress_ = [this](const TransferProgress& progress) {
+    if (progress.done) server_.SetFaults({.unavailable_calls = 1'000'000});
+  };
+  on_wait_ = [this] { interrupt_.Raise(); };
+  const auto report = Run({File("a.raw", "abc")});
+  EXPECT_THAT(report, StatusIs(absl::StatusCode::kCancelled,
+                               HasSubstr("whether the snapshot was published "
+                                         "is not known")));
+  EXPECT_THAT(report, HasReasonCode(kPublishUnknown));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_OPEN);
+}
+
+TEST_F(BackupRunTest, AnInterruptBeforeTheFinishAbortsTheSession) {
+  on_progress_ = [this](const TransferProgress& progress) {
+    if (progress.done) interrupt_.Raise();
+  };
+  const auto report = Run({File("a.raw", "abc")});
+  EXPECT_THAT(report, StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(report, Not(HasReasonCode(kPublishUnknown)));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
 }
 
 TEST_F(BackupRunTest, AFencedSessionEndsTheRun) {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "client/posix/local_error.h"
+#include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
 
 namespace cairn::client {
@@ -43,6 +44,9 @@ constexpr ReasonRow kReasons[] = {
      "list` show it"},
     {reason::kNotOwner, kExitNotAllowed,
      "use the credentials of the group's owner; `cairn group list` names it"},
+    {kPublishUnknown, kExitInterrupted,
+     "see with `cairn snapshot list` whether the snapshot is there; if not, "
+     "run the backup again"},
     {kLocalIo, kExitLocalIo,
      "check that the path exists on this machine, its permissions and the "
      "free space"},

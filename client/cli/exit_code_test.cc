@@ -1,6 +1,7 @@
 #include "client/cli/exit_code.h"
 
 #include "client/posix/local_error.h"
+#include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -8,6 +9,7 @@
 namespace cairn::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -40,6 +42,7 @@ TEST(ExitCodeTest, AReasonSaysMore) {
   EXPECT_EQ(with(reason::kRecordDamaged), 13);
   EXPECT_EQ(with(reason::kDraining), 75);
   EXPECT_EQ(with(kLocalIo), 74);
+  EXPECT_EQ(with(kPublishUnknown), 130);
 }
 
 TEST(ExitCodeTest, ErrorsOfThisMachineAreNotTheServers) {
@@ -58,6 +61,10 @@ TEST(NextStepTest, SaysSomethingForEachCode) {
   EXPECT_THAT(NextStep(WithReason(absl::FailedPreconditionError("x"),
                                   reason::kLeaseHeld)),
               HasSubstr("cairn lease list"));
+  // Of a snapshot that may be there nobody says that it is not.
+  EXPECT_THAT(
+      NextStep(WithReason(absl::CancelledError("x"), kPublishUnknown)),
+      AllOf(HasSubstr("cairn snapshot list"), Not(HasSubstr("no snapshot"))));
 }
 
 }  // namespace
