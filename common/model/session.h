@@ -31,6 +31,9 @@ struct ArchiveCheckpoint {
   std::string builder_state;     // PageTreeBuilder::SaveState; "" if complete
   std::optional<PageRoot> root;  // set when complete
   uint64_t stored_bytes = 0;     // encoded bytes stored anew so far
+  // How many times the archive was saved, this one included. A stream that
+  // has not seen the last one cannot save another.
+  uint64_t revision = 0;
   bool complete() const { return root.has_value(); }
 };
 

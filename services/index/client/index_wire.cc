@@ -175,6 +175,7 @@ v1::Checkpoint ToProto(const ArchiveCheckpoint& checkpoint) {
     *proto.mutable_root() = cairn::ToProto(*checkpoint.root);
   }
   proto.set_stored_bytes(checkpoint.stored_bytes);
+  proto.set_revision(checkpoint.revision);
   return proto;
 }
 
@@ -196,6 +197,7 @@ absl::StatusOr<ArchiveCheckpoint> FromProto(const v1::Checkpoint& proto) {
     checkpoint.root = *root;
   }
   checkpoint.stored_bytes = proto.stored_bytes();
+  checkpoint.revision = proto.revision();
   return checkpoint;
 }
 

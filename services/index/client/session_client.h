@@ -79,7 +79,11 @@ class SessionClient {
 
   // Makes the checkpoint, and every page stored before it, durable. The
   // durable offset of an archive never shrinks and a complete archive never
-  // changes (InvalidArgument). FailedPrecondition: a publish was prepared.
+  // changes (InvalidArgument). OutOfRange (OFFSET_MISMATCH, metadata
+  // "expected": durable bytes): `checkpoint.revision` is not the one that
+  // follows the last saved, so another stream has saved the archive; it may be
+  // resumed. The same checkpoint again is OK. stored_bytes never shrinks: the
+  // larger one is kept. FailedPrecondition: a publish was prepared.
   // InvalidArgument, ResourceExhausted (LIMIT_EXCEEDED): more than 256
   // archives, or 3 MiB of builder states, in the session.
   virtual absl::Status SaveCheckpoint(const Call& call,

@@ -64,6 +64,7 @@ BuiltArchive BuildArchive(const std::string& name, int entry_count,
   built.checkpoint.durable_bytes = offset;
   built.checkpoint.root = *root;
   built.checkpoint.stored_bytes = offset / 2;
+  built.checkpoint.revision = 1;
   return built;
 }
 

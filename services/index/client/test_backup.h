@@ -18,7 +18,7 @@ namespace cairn {
 
 // An archive with its whole tree of pages.
 struct BuiltArchive {
-  ArchiveCheckpoint checkpoint;  // complete
+  ArchiveCheckpoint checkpoint;  // complete, the first
   std::vector<EncodedPage> pages;
   std::vector<PlacedEntry> entries;
 };

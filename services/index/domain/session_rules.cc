@@ -57,11 +57,26 @@ absl::Status CheckItself(const ArchiveCheckpoint& next) {
   return absl::OkStatus();
 }
 
+// The same state of the archive. Bytes stored anew depend on who stored them
+// first, so they do not count.
 bool IsSame(const ArchiveCheckpoint& a, const ArchiveCheckpoint& b) {
   return a.kind == b.kind && a.chunker == b.chunker &&
          a.durable_bytes == b.durable_bytes &&
-         a.builder_state == b.builder_state && a.root == b.root &&
-         a.stored_bytes == b.stored_bytes;
+         a.builder_state == b.builder_state && a.root == b.root;
+}
+
+// A stream that was cut off may still have a checkpoint on its way when the
+// next stream starts; whichever comes second would undo what the other told.
+absl::Status CheckFollows(const ArchiveCheckpoint& next, uint64_t revision,
+                          uint64_t durable_bytes) {
+  if (next.revision == revision + 1) return absl::OkStatus();
+  return WithReason(
+      absl::OutOfRangeError(absl::StrCat(
+          "checkpoint of archive ", next.name, ": revision is ", next.revision,
+          ", must be ", revision + 1,
+          ": another stream has saved the archive; resume it from ",
+          durable_bytes)),
+      reason::kOffsetMismatch, {{"expected", absl::StrCat(durable_bytes)}});
 }
 
 }  // namespace
@@ -105,9 +120,14 @@ absl::Status CheckSessionOpen(const SessionName& name, const SessionRow& row,
 absl::Status CheckCheckpoint(const std::optional<ArchiveCheckpoint>& previous,
                              const ArchiveCheckpoint& next) {
   RETURN_IF_ERROR(CheckItself(next));
-  if (!previous.has_value()) return absl::OkStatus();
+  if (!previous.has_value()) return CheckFollows(next, 0, 0);
+  if (IsSame(*previous, next) &&
+      (previous->complete() || previous->revision == next.revision)) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(
+      CheckFollows(next, previous->revision, previous->durable_bytes));
   if (previous->complete()) {
-    if (IsSame(*previous, next)) return absl::OkStatus();
     return Inconsistent(next, "the archive is complete and never changes");
   }
   if (previous->kind != next.kind || previous->chunker != next.chunker) {
@@ -117,11 +137,6 @@ absl::Status CheckCheckpoint(const std::optional<ArchiveCheckpoint>& previous,
     return Inconsistent(
         next, absl::StrCat("durable_bytes is ", next.durable_bytes, " and was ",
                            previous->durable_bytes));
-  }
-  if (next.stored_bytes < previous->stored_bytes) {
-    return Inconsistent(
-        next, absl::StrCat("stored_bytes is ", next.stored_bytes, " and was ",
-                           previous->stored_bytes));
   }
   return absl::OkStatus();
 }

@@ -35,9 +35,11 @@ absl::Status CheckNotFenced(const SessionName& name, uint64_t epoch,
                             uint64_t fence);
 absl::Status SessionEnded(const SessionName& name, SessionState state);
 
-// Whether `next` may take the place of `previous`. InvalidArgument: durable
-// or stored bytes shrink, another kind or chunker, a complete archive
-// changes, or `next` is not consistent in itself.
+// Whether `next` may take the place of `previous`, or is the same again.
+// OutOfRange (OFFSET_MISMATCH, metadata "expected"): it does not follow
+// `previous`, which another stream has saved. InvalidArgument: it follows,
+// and durable bytes shrink, it has another kind or chunker, or a complete
+// archive changes; or `next` is not consistent in itself.
 absl::Status CheckCheckpoint(const std::optional<ArchiveCheckpoint>& previous,
                              const ArchiveCheckpoint& next);
 

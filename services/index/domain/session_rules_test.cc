@@ -79,6 +79,7 @@ ArchiveCheckpoint Example() {
   checkpoint.durable_bytes = 8192;
   checkpoint.builder_state = "state";
   checkpoint.stored_bytes = 100;
+  checkpoint.revision = 3;
   return checkpoint;
 }
 
@@ -100,7 +101,8 @@ TEST(SessionRulesTest, CheckpointsOnlyAdvance) {
       {"", [](auto& c) { c.durable_bytes += 4096; }},
       {"", [](auto& c) { c = CompleteExample(); }},
       {"durable_bytes", [](auto& c) { c.durable_bytes -= 1; }},
-      {"stored_bytes", [](auto& c) { c.stored_bytes -= 1; }},
+      // What was stored anew depends on who stored it first.
+      {"", [](auto& c) { c.stored_bytes -= 1; }},
       {"kind", [](auto& c) { c.kind = ArchiveKind::kStream; }},
       {"chunker", [](auto& c) { c.chunker.max_bytes *= 2; }},
       {"chunker", [](auto& c) { c.chunker.name.clear(); }},
@@ -123,6 +125,7 @@ TEST(SessionRulesTest, CheckpointsOnlyAdvance) {
   for (const Change& change : changes) {
     ArchiveCheckpoint next = Example();
     change.change(next);
+    next.revision = 4;
     const absl::Status status = CheckCheckpoint(Example(), next);
     if (change.expected.empty()) {
       EXPECT_OK(status);
@@ -135,14 +138,47 @@ TEST(SessionRulesTest, CheckpointsOnlyAdvance) {
 TEST(SessionRulesTest, ACompleteArchiveNeverChanges) {
   const ArchiveCheckpoint complete = CompleteExample();
   EXPECT_OK(CheckCheckpoint(complete, complete));
-  EXPECT_THAT(CheckCheckpoint(complete, Example()), StatusIs(kInvalid));
+  ArchiveCheckpoint other = Example();
+  other.revision = 4;
+  EXPECT_THAT(CheckCheckpoint(complete, other), StatusIs(kInvalid));
   ArchiveCheckpoint longer = complete;
   longer.durable_bytes = longer.root->size_bytes = 12288;
+  longer.revision = 4;
   EXPECT_THAT(CheckCheckpoint(complete, longer), StatusIs(kInvalid));
+  // Another stream of the same bytes has completed it.
+  ArchiveCheckpoint again = complete;
+  again.stored_bytes = 0;
+  for (const uint64_t revision : {2, 3, 4}) {
+    again.revision = revision;
+    EXPECT_OK(CheckCheckpoint(complete, again));
+  }
+}
+
+TEST(SessionRulesTest, ACheckpointFollowsTheLastOne) {
+  EXPECT_OK(CheckCheckpoint(Example(), Example()));
+  ArchiveCheckpoint next = Example();
+  next.durable_bytes += 4096;
+  for (const uint64_t revision : {0, 2, 3, 5}) {
+    next.revision = revision;
+    const absl::Status status = CheckCheckpoint(Example(), next);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kOutOfRange));
+    EXPECT_THAT(status, HasReasonCode(reason::kOffsetMismatch));
+    EXPECT_THAT(CheckCheckpoint(CompleteExample(), next),
+                HasReasonCode(reason::kOffsetMismatch));
+  }
+  next.revision = 2;
+  EXPECT_THAT(CheckCheckpoint(std::nullopt, next),
+              HasReasonCode(reason::kOffsetMismatch));
+  // Equal length, other content.
+  next = Example();
+  next.builder_state = "other";
+  EXPECT_THAT(CheckCheckpoint(Example(), next),
+              HasReasonCode(reason::kOffsetMismatch));
 }
 
 TEST(SessionRulesTest, AFirstCheckpointNeedsAName) {
   ArchiveCheckpoint checkpoint = Example();
+  checkpoint.revision = 1;
   EXPECT_OK(CheckCheckpoint(std::nullopt, checkpoint));
   checkpoint.name = "../up";
   EXPECT_THAT(CheckCheckpoint(std::nullopt, checkpoint), StatusIs(kInvalid));

@@ -118,6 +118,7 @@ TEST_F(SessionLimitsTest, ArchivesAndBuilderStatesOfASessionAreBounded) {
   EXPECT_THAT(client().SaveCheckpoint({}, request.ref, checkpoint),
               HasReasonCode(reason::kLimitExceeded));
   checkpoint.builder_state = std::string(1 << 20, 's');
+  checkpoint.revision = 2;
   for (int i = 0; i < 3; ++i) {
     checkpoint.name = "archive" + std::to_string(i);
     ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint));

@@ -226,8 +226,10 @@ absl::Status SessionPages::SaveCheckpoint(const SessionRef& session,
   ASSIGN_OR_RETURN(const std::optional<ArchiveCheckpoint> previous,
                    view.GetCheckpoint(session.session, checkpoint.name));
   RETURN_IF_ERROR(CheckCheckpoint(previous, checkpoint));
-  // The same again: a complete archive never changes.
-  if (previous.has_value() && previous->complete()) return absl::OkStatus();
+  if (previous.has_value() &&
+      (previous->complete() || previous->revision == checkpoint.revision)) {
+    return absl::OkStatus();  // the same again
+  }
   if (row.publish_sequence != 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         "archive ", checkpoint.name, ": session ", session.session.ToString(),
@@ -242,7 +244,11 @@ absl::Status SessionPages::SaveCheckpoint(const SessionRef& session,
     RETURN_IF_ERROR(CheckRoot(uuid, *checkpoint.root));
   }
   IndexBatch batch(uuid);
-  batch.PutCheckpoint(session.session, checkpoint);
+  ArchiveCheckpoint saved = checkpoint;
+  if (previous.has_value()) {
+    saved.stored_bytes = std::max(saved.stored_bytes, previous->stored_bytes);
+  }
+  batch.PutCheckpoint(session.session, saved);
   // Synced, and so is every page that was put before it: batches are lost
   // from the end only.
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));

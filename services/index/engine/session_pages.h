@@ -29,8 +29,8 @@ class SessionPages {
 
   absl::Status PutPages(const SessionRef& session,
                         const std::vector<EncodedPage>& pages);
-  // FailedPrecondition also: a publish of the session was prepared, so its
-  // archives are final.
+  // Errors as CheckCheckpoint. FailedPrecondition also: a publish of the
+  // session was prepared, so its archives are final.
   absl::Status SaveCheckpoint(const SessionRef& session,
                               const ArchiveCheckpoint& checkpoint);
 

@@ -216,6 +216,7 @@ std::string EncodeCheckpoint(const ArchiveCheckpoint& row) {
   proto.set_builder_state(row.builder_state);
   if (row.root.has_value()) *proto.mutable_root() = EncodeRoot(*row.root);
   proto.set_stored_bytes(row.stored_bytes);
+  proto.set_revision(row.revision);
   return proto.SerializeAsString();
 }
 
@@ -232,6 +233,7 @@ absl::StatusOr<ArchiveCheckpoint> DecodeCheckpoint(std::string_view archive,
     ASSIGN_OR_RETURN(row.root, DecodeRoot(proto.root()));
   }
   row.stored_bytes = proto.stored_bytes();
+  row.revision = proto.revision();
   return row;
 }
 

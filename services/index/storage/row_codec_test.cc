@@ -173,6 +173,7 @@ TEST(RowCodecTest, CheckpointsRoundTripOpenAndComplete) {
   row.durable_bytes = 5;
   row.builder_state = std::string("st\0ate", 6);
   row.stored_bytes = 6;
+  row.revision = 7;
   for (const bool complete : {false, true}) {
     if (complete) row.root = ExampleArchive("a").root;
     ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint back,
@@ -184,6 +185,7 @@ TEST(RowCodecTest, CheckpointsRoundTripOpenAndComplete) {
     EXPECT_EQ(back.builder_state, row.builder_state);
     EXPECT_EQ(back.root, row.root);
     EXPECT_EQ(back.stored_bytes, row.stored_bytes);
+    EXPECT_EQ(back.revision, row.revision);
   }
 }
 
