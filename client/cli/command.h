@@ -49,7 +49,12 @@ class CommandContext {
       : console_(console), flags_(flags), random_(random) {}
 
   const Console& console() const { return console_; }
-  std::ostream& out() { return *console_.out; }
+  // Where results go: stdout, or stderr if stdout carries data.
+  std::ostream& out() {
+    return stdout_carries_data_ ? *console_.err : *console_.out;
+  }
+  // From here on stdout is for restored bytes alone.
+  void KeepStdoutForData() { stdout_carries_data_ = true; }
   bool json() const { return flags_.output_format == "json"; }
   bool quiet() const { return flags_.quiet; }
   absl::BitGenRef random() { return random_; }
@@ -68,6 +73,7 @@ class CommandContext {
   const Console& console_;
   const GlobalFlags& flags_;
   absl::BitGenRef random_;
+  bool stdout_carries_data_ = false;
   std::optional<Settings> settings_;
   std::optional<Remotes> remotes_;
 };

@@ -15,6 +15,7 @@
 #include "client/cli/commands/status.h"
 #include "client/cli/commands/version.h"
 #include "client/cli/render/format.h"
+#include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
 
 namespace cairn::client {
@@ -84,14 +85,16 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   return app;
 }
 
-// Two lines for people, and the document that scripts wait for.
+// Two lines for people, and on `document`, unless it is null, the document
+// that scripts wait for.
 int PrintError(const absl::Status& error, int exit_code,
-               const std::string& next, bool json, const Console& console) {
+               const std::string& next, std::ostream* document,
+               const Console& console) {
   *console.err << "cairn: " << Printable(error.message()) << "\n"
                << "next: " << next << "\n";
-  if (json) {
+  if (document != nullptr) {
     const std::optional<Reason> reason = ReasonOf(error);
-    *console.out << Print(
+    *document << Print(
         {{"error",
           {{"exit_code", exit_code},
            {"code", absl::StatusCodeToString(error.code())},
@@ -128,21 +131,26 @@ int RunProgram(const std::vector<std::string>& arguments,
     std::replace(message.begin(), message.end(), '\n', ' ');
     return PrintError(absl::InvalidArgumentError(message), kExitUsage,
                       "see `cairn --help`, or `cairn COMMAND --help`",
-                      flags.output_format == "json", console);
+                      flags.output_format == "json" ? console.out : nullptr,
+                      console);
   }
   CommandContext context(console, flags, random);
   const absl::StatusOr<ExitCode> result = chosen(context);
   console.out->flush();
+  std::ostream* const document = context.json() ? &context.out() : nullptr;
   if (console.interrupt->raised()) {
-    const absl::Status interrupted = absl::CancelledError("interrupted");
     if (!result.ok()) {
+      const absl::Status interrupted =
+          HasReason(result.status(), kPublishUnknown)
+              ? result.status()
+              : absl::CancelledError("interrupted");
       return PrintError(interrupted, kExitInterrupted, NextStep(interrupted),
-                        context.json(), console);
+                        document, console);
     }
   }
   if (!result.ok()) {
     const absl::Status error = NameServer(result.status(), context);
-    return PrintError(error, ExitCodeOf(error), NextStep(error), context.json(),
+    return PrintError(error, ExitCodeOf(error), NextStep(error), document,
                       console);
   }
   if (!console.out->good()) {

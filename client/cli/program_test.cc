@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "client/testing/grpc_fake_ingest.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
@@ -219,6 +220,46 @@ TEST_F(ProgramTest, DamageIsThirteen) {
   server_.SetFaults({.read_error = WithReason(absl::DataLossError("chunk 1"),
                                               reason::kRecordDamaged)});
   EXPECT_EQ(Run({"restore", "host/a/latest", "a.raw", dir_.Join("back")}), 13);
+}
+
+TEST_F(ProgramTest, AnErrorIsNeverAmongRestoredData) {
+  server_.AddSnapshot(
+      "datastores/default/groups/host/a/snapshots/2026-01-01T00:00:00Z",
+      {{"a.raw", {.content = "x"}}});
+  server_.SetFaults({.read_error = WithReason(absl::DataLossError("chunk 1"),
+                                              reason::kRecordDamaged)});
+  ASSERT_EQ(Run({"--output-format", "json", "restore", "host/a/latest", "a.raw",
+                 "-"}),
+            13);
+  EXPECT_EQ(out(), "");
+  const std::string text = err();
+  ASSERT_THAT(text, HasSubstr("{"));
+  EXPECT_EQ(Json::parse(text.substr(text.find('{')))["error"]["exit_code"], 13);
+}
+
+TEST_F(ProgramTest, AnInterruptedFinishIsNotCalledNoSnapshot) {
+  // Raises the interrupt when the program tells of its first retry, which is
+  // that of the finish.
+  class RaisingBuffer final : public std::stringbuf {
+   public:
+    explicit RaisingBuffer(Interrupt* interrupt) : interrupt_(interrupt) {}
+
+   protected:
+    int sync() override {
+      if (absl::StrContains(str(), "trying again")) interrupt_->Raise();
+      return 0;
+    }
+
+   private:
+    Interrupt* const interrupt_;
+  };
+  RaisingBuffer buffer(&interrupt_);
+  err_.std::ostream::rdbuf(&buffer);
+  server_.SetFaults({.lost_answers = 1'000'000});
+  EXPECT_EQ(Run({"backup", "host/a", "a.raw:" + File("f", "x")}), 130);
+  EXPECT_THAT(buffer.str(),
+              AllOf(HasSubstr("is not known"), HasSubstr("cairn snapshot list"),
+                    Not(HasSubstr("leaves no snapshot"))));
 }
 
 TEST_F(ProgramTest, ProblemsOfASourceAreThree) {

@@ -67,20 +67,17 @@ absl::StatusOr<RestoreRequest> MakeRequest(const Arguments& arguments,
 void PrintResult(const RestoreRequest& request, const RestoreReport& report,
                  const ProblemLog& problems, absl::Duration elapsed,
                  int retries, CommandContext& context) {
-  std::ostream& err = *context.console().err;
   if (!context.json()) {
-    // Stdout may be the target.
-    std::ostream& out = request.target == "-" ? err : context.out();
-    out << "restored " << FormatBytes(report.restored_bytes) << " of "
-        << request.label << " to "
-        << (request.target == "-" ? "stdout" : request.target) << " in "
-        << FormatSpan(elapsed);
+    context.out() << "restored " << FormatBytes(report.restored_bytes) << " of "
+                  << request.label << " to "
+                  << (request.target == "-" ? "stdout" : request.target)
+                  << " in " << FormatSpan(elapsed);
     if (report.extracted.has_value()) {
-      out << ", " << report.extracted->entries << " entries";
+      context.out() << ", " << report.extracted->entries << " entries";
     }
-    if (retries > 0) out << ", " << retries << " retries";
-    out << "\n";
-    PrintProblems(problems, err);
+    if (retries > 0) context.out() << ", " << retries << " retries";
+    context.out() << "\n";
+    PrintProblems(problems, *context.console().err);
     return;
   }
   Json document = {{"archive", request.archive},
@@ -96,11 +93,12 @@ void PrintResult(const RestoreRequest& request, const RestoreReport& report,
   document["retries"] = retries;
   document["problem_count"] = problems.count();
   document["problems"] = ProblemsToJson(problems);
-  (request.target == "-" ? err : context.out()) << Print(document);
+  context.out() << Print(document);
 }
 
 absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
                                     CommandContext& context) {
+  if (arguments.target == "-") context.KeepStdoutForData();
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
   ASSIGN_OR_RETURN(const RestoreRequest request,
