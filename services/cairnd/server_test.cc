@@ -29,14 +29,15 @@ class CairndTest : public testing::Test {
   void Start() {
     ServerOptions server;
     server.data_dir = directory_.Join("data");
-    server.listen = {absl::StrCat("unix:", directory_.Join("s.sock"))};
+    server.listen = {"127.0.0.1:0"};
     server.max_streams = 8;
     auto started =
         CairnServer::Start("cairnd", server, BuildServices(Options(), server),
                            {.clock = &clock_, .fatal_errors = &fatal_});
     ASSERT_OK(started);
     server_ = *std::move(started);
-    auto channel = CreateChannel({.target = server.listen[0]});
+    auto channel =
+        CreateChannel({.target = absl::StrCat("127.0.0.1:", server_->port())});
     ASSERT_OK(channel);
     client_ = std::make_unique<GrpcIngestClient>(*channel, &clock_);
   }
