@@ -6,8 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/posix/local_error.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 
 namespace cairn::client {
 

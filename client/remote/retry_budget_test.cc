@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "client/posix/local_error.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"

@@ -5,7 +5,7 @@
 
 #include "absl/random/distributions.h"
 #include "common/concurrency/cancellation.h"
-#include "common/rpc/retry_delay.h"
+#include "common/status/retry_delay.h"
 
 namespace cairn {
 namespace {

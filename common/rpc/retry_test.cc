@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/concurrency/cancellation.h"
-#include "common/rpc/retry_delay.h"
+#include "common/status/retry_delay.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"

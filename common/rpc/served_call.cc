@@ -9,9 +9,9 @@
 #include "common/log/log.h"
 #include "common/rpc/dispatcher.h"
 #include "common/rpc/method_tracker.h"
-#include "common/rpc/retry_delay.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 
 namespace cairn {
 namespace {

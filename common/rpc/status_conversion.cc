@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/text/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"

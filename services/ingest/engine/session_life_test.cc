@@ -7,8 +7,8 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "services/ingest/engine/ingest_harness.h"

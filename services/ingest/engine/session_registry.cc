@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::ingest {

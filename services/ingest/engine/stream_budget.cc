@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrency/cancellation.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 
 namespace cairn::ingest {
 namespace {

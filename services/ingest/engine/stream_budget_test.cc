@@ -7,8 +7,8 @@
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/model/call.h"
-#include "common/rpc/retry_delay.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/testing/status_matchers.h"
 
 namespace cairn::ingest {

@@ -1,4 +1,4 @@
-#include "common/rpc/retry_delay.h"
+#include "common/status/retry_delay.h"
 
 #include <algorithm>
 #include <cstdint>
