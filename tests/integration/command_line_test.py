@@ -100,8 +100,7 @@ class BackUpAndRestore(CommandLineCase):
                                check=True, capture_output=True).stdout
         self.assertEqual(len(names.splitlines()), len(describe(tree)))
         # Nothing changed: nothing is stored.
-        again = self.cairn.json("backup", "host/tree", f"root.tar:{tree}",
-                                "--backup-time", "2999-01-01T00:00:00Z")
+        again = self.cairn.json("backup", "host/tree", f"root.tar:{tree}")
         self.assertEqual(again["snapshot"]["stored_bytes"], 0)
 
     def test_files_that_cannot_be_read_are_named(self):
@@ -281,13 +280,18 @@ class KilledInTheMiddle(CommandLineCase):
                                    "json")
         wait_until(self.durable, "something is durable")
         process.send_signal(signal.SIGSTOP)
+        durable = self.durable()
         self.suite.kill([victim])
         process.send_signal(signal.SIGCONT)
         self.suite.start([victim])
         out, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, err.decode())
-        self.assertGreater(json.loads(out)["retries"], 0,
-                           "it was done before the kill")
+        self.assertTrue(0 < durable < self.BYTES,
+                        f"{durable} of {self.BYTES} bytes were durable at the"
+                        " kill, which is not in the middle")
+        # No byte passes maintenance: a backup may not even notice.
+        if victim != "maintenance":
+            self.assertGreater(json.loads(out)["retries"], 0)
         self.cairn.run("restore", f"host/{victim}/latest", "a.raw",
                        self.path("back"), "--overwrite")
         self.same(self.source, self.path("back"))
