@@ -1,5 +1,6 @@
 #include "common/server/run_server.h"
 
+#include <grpc/grpc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -88,6 +89,10 @@ int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
 
   InitializeLog(program.server->Log(program.name));
   InitializeLibraryLogs();
+  // Never undone: when its last user goes, gRPC waits up to 10 s for a poller
+  // of connections that a client has left open, which the end of the process
+  // closes just as well.
+  grpc_init();
   const SystemClock clock;
   FatalExit fatal;
   absl::StatusOr<std::unique_ptr<CairnServer>> server =
