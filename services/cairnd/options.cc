@@ -16,6 +16,8 @@ Options::Options() {
   chunk_storage.block_cache_bytes = 24 * kMiB;
   chunk_storage.write_buffer_bytes = 8 * kMiB;
   chunk_storage.repository.touch_memory_bytes = 16 * kMiB;
+  // Of each read at one time; ingest holds what is decoded.
+  chunk_storage.repository.read_window_bytes = 4 * kMiB;
   ingest.holder = "cairnd";
   ingest.write_memory_bytes = 64 * kMiB;
   ingest.write_stream_memory_bytes = 24 * kMiB;
