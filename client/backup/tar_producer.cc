@@ -21,13 +21,6 @@ namespace {
 
 constexpr uint64_t kMinHoleBytes = 4096;
 
-la_ssize_t AppendBytes(archive*, void* pending, const void* bytes,
-                       size_t length) {
-  static_cast<std::string*>(pending)->append(static_cast<const char*>(bytes),
-                                             length);
-  return static_cast<la_ssize_t>(length);
-}
-
 // What changes from run to run, or cannot be restored.
 void RemoveVolatile(archive_entry* entry) {
   archive_entry_unset_atime(entry);
@@ -92,11 +85,10 @@ TarProducer::TarProducer(const Options& options, const Interrupt* interrupt,
     : top_(options.directory), interrupt_(interrupt), problems_(problems) {}
 
 TarProducer::~TarProducer() {
-  // Failing closes nothing properly and writes no end: the archive is cut.
-  if (writer_ != nullptr) {
-    archive_write_fail(writer_);
-    archive_write_free(writer_);
-  }
+  // Closing would fill up the file that is open, however large it is, and not
+  // closing would leak: so it is closed, and fails at its first write.
+  output_.abandoned = true;
+  if (writer_ != nullptr) archive_write_free(writer_);
   if (disk_ != nullptr) archive_read_free(disk_);
 }
 
@@ -113,7 +105,17 @@ absl::Status TarProducer::Start() {
   archive_write_set_options(writer_, "hdrcharset=BINARY,xattrheader=SCHILY");
   archive_write_set_bytes_per_block(writer_, 0);
   archive_write_set_bytes_in_last_block(writer_, 1);
-  if (archive_write_open(writer_, &pending_, nullptr, AppendBytes, nullptr) !=
+  const auto append = [](archive* writer, void* self, const void* bytes,
+                         size_t length) -> la_ssize_t {
+    auto* output = static_cast<Output*>(self);
+    if (output->abandoned) {
+      archive_set_error(writer, ECANCELED, "abandoned");
+      return -1;
+    }
+    output->pending.append(static_cast<const char*>(bytes), length);
+    return static_cast<la_ssize_t>(length);
+  };
+  if (archive_write_open(writer_, &output_, nullptr, append, nullptr) !=
       ARCHIVE_OK) {
     return WriterError();
   }
@@ -131,13 +133,14 @@ void TarProducer::Problem(const std::string& path, std::string_view text) {
 }
 
 absl::StatusOr<std::optional<std::string>> TarProducer::Read() {
-  while (pending_.size() < kFrameBytes && !ended_) {
+  while (output_.pending.size() < kFrameBytes && !ended_) {
     RETURN_IF_ERROR(interrupt_->Check());
     RETURN_IF_ERROR(Step());
   }
-  if (pending_.size() <= kFrameBytes) return std::exchange(pending_, {});
-  std::string frame = pending_.substr(0, kFrameBytes);
-  pending_.erase(0, kFrameBytes);
+  if (output_.pending.size() <= kFrameBytes)
+    return std::exchange(output_.pending, {});
+  std::string frame = output_.pending.substr(0, kFrameBytes);
+  output_.pending.erase(0, kFrameBytes);
   return frame;
 }
 

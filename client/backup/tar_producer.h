@@ -50,6 +50,11 @@ class TarProducer final : public ByteProducer {
   absl::StatusOr<std::optional<std::string>> Read() override;
 
  private:
+  // Where libarchive writes to.
+  struct Output {
+    std::string pending;     // bounded by a block and a header
+    bool abandoned = false;  // takes nothing any more
+  };
   // The regular file whose content is being written.
   struct OpenFile {
     LocalFile file;
@@ -82,8 +87,8 @@ class TarProducer final : public ByteProducer {
   ProblemLog* const problems_;
   std::unique_ptr<DirectoryWalker> walker_;
   archive* disk_ = nullptr;    // reads metadata
-  archive* writer_ = nullptr;  // writes into pending_
-  std::string pending_;        // bounded by a block and a header
+  archive* writer_ = nullptr;  // writes into output_
+  Output output_;
   std::unique_ptr<OpenFile> open_;
   std::map<std::pair<uint64_t, uint64_t>, std::string> links_;
   bool ended_ = false;

@@ -115,7 +115,8 @@ std::string NextStep(const absl::Status& status) {
       return "check that the server runs, and --server (or CAIRN_SERVER, or "
              "the profile); `cairn status` tells when it is back";
     case kExitInterrupted:
-      return "run the command again; an interrupted backup leaves no snapshot";
+      return "run the command again; `cairn snapshot list` shows what there "
+             "is: an interrupted backup leaves no part of a snapshot";
     default:
       return "see the server's log for the cause";
   }

@@ -53,6 +53,10 @@ int main(int argc, char** argv) {
       .clock = &clock,
       .interrupt = &interrupt};
   auto random = cairn::NewSystemBitGen();
-  return cairn::client::RunProgram(
+  const int exit_code = cairn::client::RunProgram(
       std::vector<std::string>(argv + 1, argv + argc), console, random);
+  std::cout.flush();
+  std::cerr.flush();
+  // Without destructors: gRPC's threads are still there.
+  _exit(exit_code);
 }

@@ -63,6 +63,17 @@ std::string Footer() {
       "  cairn restore host/web1/latest root.tar /mnt/restored");
 }
 
+// "GROUP REQUIRED", not "GROUP TEXT REQUIRED".
+void NamePositionalsOnly(CLI::App* app) {
+  for (CLI::Option* option : app->get_options(
+           [](CLI::Option* found) { return found->get_positional(); })) {
+    option->type_name("");
+  }
+  for (CLI::App* child : app->get_subcommands([](CLI::App*) { return true; })) {
+    NamePositionalsOnly(child);
+  }
+}
+
 std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   auto app = std::make_unique<CLI::App>(
       "cairn: deduplicating backups of files, devices and streams", "cairn");
@@ -82,6 +93,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddVersionCommand(app.get(), chosen);
   AddCompletionCommand(app.get(), chosen);
   app->footer(Footer());
+  NamePositionalsOnly(app.get());
   return app;
 }
 

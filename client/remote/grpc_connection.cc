@@ -140,6 +140,14 @@ class GrpcCatalogRemote final : public CatalogRemote {
 #undef CAIRN_CATALOG_CALL
 #undef CAIRN_START
 
+// When the last channel with callbacks goes, gRPC 1.51 joins the threads that
+// serve them, and one of them may sleep for ten seconds before it notices. So
+// the first channel of a process is never given back.
+void KeepCallbackThreads(const std::shared_ptr<grpc::Channel>& channel) {
+  static const auto* const kKept = new std::shared_ptr<grpc::Channel>(channel);
+  (void)kKept;
+}
+
 }  // namespace
 
 absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
@@ -151,6 +159,7 @@ absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
                                     .tls_key_file = options.tls_key_file};
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
                    CreateChannel(channel_options));
+  KeepCallbackThreads(channel);
   Remotes remotes;
   remotes.backup =
       std::make_unique<GrpcBackupRemote>(channel, clock, interrupt);
