@@ -39,6 +39,7 @@ MAX_ARCHIVE_BYTES = 3 << 20
 # Each check restores the newest and some of the older snapshots, and the
 # last check all of them: the cost of a run does not grow with their number.
 OLD_SNAPSHOTS_CHECKED = 4
+LEASE_SECONDS = 3
 
 
 class Writer(threading.Thread):
@@ -66,8 +67,8 @@ class Writer(threading.Thread):
         opening = {"group": self.group, "request_id": str(uuid.uuid4()),
                    "backup_time": Timestamp(seconds=self.lab.next_time())}
         self.lab.openings[self.group] = opening
-        session = client.open_session(**opening)
-        if self.lab.dark:
+        session = open_when_free(client, opening, self.stopping)
+        if session is None or self.lab.dark:
             return
         archives = {}
         for index in range(self.random.randrange(1, 3)):
@@ -79,6 +80,21 @@ class Writer(threading.Thread):
         self.lab.oracle.begin(attempt)
         del self.lab.openings[self.group]
         self.lab.complete(client, attempt)
+
+
+def open_when_free(client, opening, stopping):
+    """A lease whose release was lost to a fault ends by its ttl."""
+    deadline = time.monotonic() + 10 * LEASE_SECONDS
+    while True:
+        try:
+            return client.open_session(**opening)
+        except grpc.RpcError as error:
+            if (error.code() != grpc.StatusCode.FAILED_PRECONDITION
+                    or "LEASE_HELD" not in str(error.trailing_metadata())
+                    or time.monotonic() > deadline):
+                raise
+        if stopping.wait(0.1):
+            return None
 
 
 def write_rest(client, attempt):
@@ -108,6 +124,9 @@ class Lab:
             data = os.path.join(self.disk.path, "data")
         self.suite = Suite(binaries_from(options.binaries), data, self.folder,
                            split=options.split)
+        ttl = f"lease-ttl={LEASE_SECONDS}s"
+        self.suite.extra_of = {"cairnd": [f"--ingest-{ttl}"],
+                               "ingest": [f"--{ttl}"]}
         self.errors = []
         # From just before the power cut on: a sync that is under way then may
         # return without an error although nothing reached the disk, which no
@@ -184,7 +203,8 @@ class Lab:
                 self.settled["aborted"] += 1
         for opening in self.openings.values():
             # The same request id again is the same session.
-            client.abort(client.open_session(**opening).name)
+            session = open_when_free(client, opening, threading.Event())
+            client.abort(session.name)
         self.openings.clear()
 
     def check(self, client, everything=False):

@@ -64,7 +64,7 @@ class Suite:
                         f"--chunk-storage={self.socket('chunk_storage')}"]
         if name == "ingest":
             command += [f"--maintenance={self.socket('maintenance')}"]
-        return command + self.extra
+        return command + self.extra + self.extra_of.get(name, [])
 
     def start(self, names=None, wait=True, everything=True):
         for name in names or self.names:
