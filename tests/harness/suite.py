@@ -32,6 +32,7 @@ class Suite:
         self.sockets = sockets
         self.names = SERVICES if split else ("cairnd",)
         self.extra = list(extra)  # arguments of every process
+        self.extra_of = {}  # process name -> arguments of it alone
         self.drain_seconds = drain_seconds
         self.lease_seconds = lease_seconds
         self.prefix = []  # a program that runs each process, such as strace
