@@ -123,10 +123,7 @@ class Lab:
             self.disk = LoopDisk(self.folder, options.disk)
             data = os.path.join(self.disk.path, "data")
         self.suite = Suite(binaries_from(options.binaries), data, self.folder,
-                           split=options.split)
-        ttl = f"lease-ttl={LEASE_SECONDS}s"
-        self.suite.extra_of = {"cairnd": [f"--ingest-{ttl}"],
-                               "ingest": [f"--{ttl}"]}
+                           split=options.split, lease_seconds=LEASE_SECONDS)
         self.errors = []
         # From just before the power cut on: a sync that is under way then may
         # return without an error although nothing reached the disk, which no

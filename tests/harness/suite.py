@@ -32,7 +32,6 @@ class Suite:
         self.sockets = sockets
         self.names = SERVICES if split else ("cairnd",)
         self.extra = list(extra)  # arguments of every process
-        self.extra_of = {}  # process name -> arguments of it alone
         self.drain_seconds = drain_seconds
         self.lease_seconds = lease_seconds
         self.prefix = []  # a program that runs each process, such as strace
@@ -65,7 +64,7 @@ class Suite:
                         f"--chunk-storage={self.socket('chunk_storage')}"]
         if name == "ingest":
             command += [f"--maintenance={self.socket('maintenance')}"]
-        return command + self.extra + self.extra_of.get(name, [])
+        return command + self.extra
 
     def start(self, names=None, wait=True, everything=True):
         for name in names or self.names:
