@@ -29,7 +29,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 
-from client import Client, model  # noqa: E402
+from client import Client, model, when_available  # noqa: E402
 from loop_disk import LoopDisk  # noqa: E402
 from oracle import Attempt, Oracle, content  # noqa: E402
 from suite import Suite, binaries_from  # noqa: E402
@@ -225,11 +225,12 @@ class Lab:
             self.suite.start(victims)
             client = Client(self.suite.target)
             # Before anything is settled: what a reader sees right after.
-            complaints = self.check(client) + self.errors
+            complaints = when_available(
+                lambda: self.check(client)) + self.errors
             if not complaints:
-                self.settle(client)
-                complaints = self.check(
-                    client, everything=number + 1 == self.options.runs)
+                when_available(lambda: self.settle(client))
+                complaints = when_available(lambda: self.check(
+                    client, everything=number + 1 == self.options.runs))
             client.close()
             if complaints:
                 print(f"run {number}: " + "\n".join(complaints))

@@ -4,14 +4,13 @@
 import os
 import signal
 import subprocess
-import threading
 import uuid
 
 import grpc
 
 import case
 from case import Case, back_up, wait_until
-from client import FRAME_BYTES, backup, model, restore
+from client import FRAME_BYTES, backup, model, when_available
 from internal import MaintenanceClient
 from pumps import PausedWrite, StalledRead, write_through_faults
 
@@ -215,7 +214,8 @@ class Restart(Case):
                                      at=at, failed=failed)
         self.assertTrue(killed)
         print(f"{victim}: {tries} streams", flush=True)
-        snapshot = client.finish(session, {"a.raw": len(data)}).name
+        snapshot = when_available(
+            lambda: client.finish(session, {"a.raw": len(data)})).name
         archives = {f"{snapshot}/archives/a.raw": data}
         archives |= back_up(client, GROUP + "-next", {"a.raw": b"next"})
         self.assert_restores(client, archives)
@@ -250,9 +250,10 @@ class Restart(Case):
                 suite.start([victim])
                 client = self.new_client(suite)
                 self.assertTrue(got == data[:len(got)])
-                rest = client.read(name, len(got)) if len(got) < len(
-                    data) else b""
+                rest = when_available(lambda: client.read(
+                    name, len(got))) if len(got) < len(data) else b""
                 self.assertTrue(got + rest == data)
+                when_available(lambda: client.read(name, 0, 1))
         self.stop(suite)
 
 

@@ -1,5 +1,6 @@
 """A Cairn client in Python: gRPC and the stubs generated from our protos."""
 
+import time
 import uuid
 
 import grpc
@@ -13,6 +14,24 @@ from cairn.model.v1 import model_pb2 as model
 
 FRAME_BYTES = 1 << 20
 CALL_SECONDS = 30
+RETRY_SECONDS = 30
+
+
+def when_available(call, seconds=RETRY_SECONDS):
+    """What every client does: repeats what met a server that is away.
+
+    After the restart of a service others reach it a moment later than it
+    answers itself. `call` must be safe to repeat.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except grpc.RpcError as error:
+            if (error.code() != grpc.StatusCode.UNAVAILABLE
+                    or time.monotonic() > deadline):
+                raise
+        time.sleep(0.05)
 
 
 class Client:
