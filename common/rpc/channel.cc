@@ -18,6 +18,9 @@ namespace {
 // A lost server is asked again after 0.1 s to 5 s: it may be restarting.
 constexpr absl::Duration kMinReconnect = absl::Milliseconds(100);
 constexpr absl::Duration kMaxReconnect = absl::Seconds(5);
+// How long one attempt to connect, TLS included, may take. gRPC's name for it
+// speaks of a backoff, but a refused attempt is not held back by it.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(20);
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
@@ -36,7 +39,7 @@ grpc::ChannelArguments Arguments(const ChannelOptions& options) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    Milliseconds(kMinReconnect));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                   Milliseconds(kMinReconnect));
+                   Milliseconds(kConnectTimeout));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
                    Milliseconds(kMaxReconnect));
   // Retries are made where it is known what is safe to repeat.
