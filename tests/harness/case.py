@@ -19,6 +19,10 @@ from suite import Suite, binaries_from
 
 SOAK = os.environ.get("CAIRN_SOAK") == "1"
 POLL_SECONDS = 0.02
+# What a process of the suite may hold at its peak, by its default settings.
+PEAK_BYTES = 256 << 20
+# Sanitizers take several times the memory.
+SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
 WAIT_SECONDS = 60
 
 
@@ -118,6 +122,12 @@ class Case(unittest.TestCase):
         names = list(suite.processes)
         self.assertEqual(suite.stop(), {n: 0 for n in names},
                          suite.log_tail())
+
+    def assert_memory_is_bounded(self, suite, what):
+        for name, peak in suite.peak_bytes().items():
+            print(f"{what}: {name}: peak {peak >> 20} MiB", flush=True)
+            if not SANITIZED:
+                self.assertLessEqual(peak, PEAK_BYTES, name)
 
     def assert_restores(self, client, archives):
         """`archives`: {resource name of an archive: its bytes}."""
