@@ -121,6 +121,10 @@ def cairn_cc_test(
 # them, start below this folder.
 _PROTO_ROOT = "proto"
 
+# Puts that folder on the include path. Before all other dependencies, so that
+# what comes first on the path does not depend on what else a library uses.
+_PROTO_INCLUDES = "//proto:includes"
+
 def _label_with_suffix(label, suffix):
     if ":" not in label:
         label = label + ":" + label.split("/")[-1]
@@ -135,11 +139,6 @@ def _path_from_root(src):
         fail("package %s: .proto files must be below %s/" %
              (package, _PROTO_ROOT))
     return package[len(_PROTO_ROOT) + 1:] + "/" + src
-
-def _root_from_package():
-    """The proto root as a path relative to the calling package."""
-    depth = len(native.package_name().split("/")) - 1
-    return "/".join([".."] * depth) if depth else "."
 
 def _protoc(name, src, outs, flags, srcs, visibility = None):
     native.genrule(
@@ -192,10 +191,9 @@ def cairn_proto(name, src, deps = [], grpc = False, visibility = None):
         srcs = [base + ".pb.cc"],
         hdrs = [base + ".pb.h"],
         copts = _GENERATED_COPTS,
-        includes = [_root_from_package()],
         linkstatic = True,
         visibility = visibility,
-        deps = deps + ["@system//:protobuf"],
+        deps = [_PROTO_INCLUDES] + deps + ["@system//:protobuf"],
     )
     if not grpc:
         return
@@ -214,10 +212,9 @@ def cairn_proto(name, src, deps = [], grpc = False, visibility = None):
         srcs = [base + ".grpc.pb.cc"],
         hdrs = [base + ".grpc.pb.h"],
         copts = _GENERATED_COPTS,
-        includes = [_root_from_package()],
         linkstatic = True,
         visibility = visibility,
-        deps = [":" + name, "@system//:grpc++"],
+        deps = [_PROTO_INCLUDES, ":" + name, "@system//:grpc++"],
     )
 
 def cairn_py_proto(name, protos, srcs, visibility = None):
