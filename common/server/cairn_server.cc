@@ -120,6 +120,7 @@ absl::Status CairnServer::Parts::Start(
   RETURN_IF_ERROR(StartThreads());
   RETURN_IF_ERROR(StartObservation());
   RETURN_IF_ERROR(StartServices(std::move(services)));
+  if (dependencies_.before_serving) dependencies_.before_serving();
   RETURN_IF_ERROR(StartServing());
   monitor_->Start();
   std::vector<std::string> addresses = options_.listen;

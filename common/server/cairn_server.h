@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,10 +24,13 @@ namespace cairn {
 // until Shutdown. Thread-safe.
 class CairnServer {
  public:
-  // Outlive the server.
+  // The pointers outlive the server.
   struct Dependencies {
     const Clock* clock = nullptr;
     FatalErrorSink* fatal_errors = nullptr;
+    // Called by Start once all services have started, right before the first
+    // call can come. May be empty.
+    std::function<void()> before_serving;
   };
 
   // Starts `services` in their order. `name`: of the process, in logs and

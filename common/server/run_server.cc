@@ -4,21 +4,29 @@
 #include <signal.h>
 #include <time.h>
 
+#include <atomic>
 #include <iostream>
+#include <memory>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/log/log.h"
 #include "common/rpc/library_logs.h"
 #include "common/server/cairn_server.h"
 #include "common/server/fatal_exit.h"
 #include "common/server/process_memory.h"
+#include "common/status/status_macros.h"
 
 namespace cairn {
 namespace {
 
 // How often a drain looks whether it has ended or a second signal has come.
 constexpr absl::Duration kDrainStep = absl::Milliseconds(50);
+// How long the end of a start may wait for the thread that guards it, by when
+// the server serves already.
+constexpr absl::Duration kStartStep = absl::Milliseconds(50);
 
 // SIGTERM and SIGINT, taken by waiting for them instead of by a handler.
 class StopSignals {
@@ -45,11 +53,71 @@ class StopSignals {
     return sigtimedwait(&signals_, nullptr, &now) > 0;
   }
 
+  // Waits at most `timeout` for a signal; 0: none came.
+  int WaitFor(absl::Duration timeout) const {
+    const timespec limit = absl::ToTimespec(timeout);
+    const int number = sigtimedwait(&signals_, nullptr, &limit);
+    return number > 0 ? number : 0;
+  }
+
   // From now on a signal ends the process.
   void Unblock() const { pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
 
  private:
   sigset_t signals_;
+};
+
+// Until the server serves, a signal ends the process at once: a start may take
+// long, when it recovers what a crash has left, and can be cut off anywhere
+// like by that crash. The threads of the server inherit that signals are
+// blocked, so one of its own waits for them.
+class StartGuard {
+ public:
+  // `signals` outlives the guard.
+  static absl::StatusOr<std::unique_ptr<StartGuard>> Begin(
+      const StopSignals* signals) {
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<ThreadPoolExecutor> thread,
+        ThreadPoolExecutor::Create({.name = "start", .threads = 1}));
+    std::unique_ptr<StartGuard> guard(new StartGuard(std::move(thread)));
+    RETURN_IF_ERROR(guard->thread_->Schedule(
+        [signals, target = guard.get()] { target->Watch(*signals); }));
+    return guard;
+  }
+  ~StartGuard() { End(); }
+
+  // From now on a signal is kept for who calls End.
+  void Release() { released_ = true; }
+
+  // Idempotent. The signal that came between Release and now; 0: none.
+  int End() {
+    Release();
+    thread_->Shutdown();
+    return kept_;
+  }
+
+ private:
+  explicit StartGuard(std::unique_ptr<ThreadPoolExecutor> thread)
+      : thread_(std::move(thread)) {}
+
+  void Watch(const StopSignals& signals) {
+    while (!released_) {
+      const int number = signals.WaitFor(kStartStep);
+      if (number == 0) continue;
+      if (released_) {
+        kept_ = number;
+        return;
+      }
+      LOG(INFO) << "server was asked to stop while it started signal="
+                << number;
+      signals.Unblock();
+      raise(number);
+    }
+  }
+
+  std::atomic<bool> released_ = false;
+  std::atomic<int> kept_ = 0;
+  const std::unique_ptr<ThreadPoolExecutor> thread_;
 };
 
 absl::Status Validate(const ServerProgram& program) {
@@ -95,14 +163,23 @@ int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
   grpc_init();
   const SystemClock clock;
   FatalExit fatal;
-  absl::StatusOr<std::unique_ptr<CairnServer>> server =
-      CairnServer::Start(program.name, *program.server, program.build(),
-                         {.clock = &clock, .fatal_errors = &fatal});
+  absl::StatusOr<std::unique_ptr<StartGuard>> guard =
+      StartGuard::Begin(&signals);
+  if (!guard.ok()) {
+    LOG(ERROR) << "server did not start: " << guard.status().ToString();
+    return 1;
+  }
+  absl::StatusOr<std::unique_ptr<CairnServer>> server = CairnServer::Start(
+      program.name, *program.server, program.build(),
+      {.clock = &clock, .fatal_errors = &fatal, .before_serving = [&guard] {
+         (*guard)->Release();
+       }});
+  int number = (*guard)->End();
   if (!server.ok()) {
     LOG(ERROR) << "server did not start: " << server.status().ToString();
     return 1;
   }
-  const int number = signals.Wait();
+  if (number == 0) number = signals.Wait();
   LOG(INFO) << "server was asked to stop signal=" << number;
   DrainUntilIdle(signals, clock, program.server->drain_timeout, **server);
   signals.Unblock();

@@ -171,6 +171,14 @@ TEST_F(RunServerTest, ASecondSignalEndsTheDrain) {
   EXPECT_THAT(process.output(), HasSubstr("second signal"));
 }
 
+TEST_F(RunServerTest, ASignalEndsAStartThatTakesLong) {
+  Process process(Arguments({"--endless-start=true"}));
+  ASSERT_NE(process.WaitForLine("start takes for ever"), "");
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 128 + SIGTERM);
+  EXPECT_THAT(process.output(), HasSubstr("asked to stop while it started"));
+}
+
 TEST_F(RunServerTest, RefusesWrongSettingsWithATextForPeople) {
   Process process({"--listen=0.0.0.0:9440"});
   EXPECT_EQ(process.Wait(), 78);
