@@ -1,6 +1,7 @@
 """A directory with all that a file system can hold, and what two have in
 common: everything but inode numbers, change and access times."""
 
+import collections
 import hashlib
 import os
 import stat
@@ -88,6 +89,12 @@ def describe(root):
             full = os.path.join(folder, name)
             relative = os.path.relpath(full, root)
             found[relative] = _describe_one(full, relative, first_names)
+    shared = collections.Counter(
+        facts.get("same as") for facts in found.values())
+    for facts in found.values():
+        # Its other names may lie outside of the tree.
+        if shared[facts.get("same as")] == 1:
+            del facts["same as"]
     return found
 
 
