@@ -18,7 +18,7 @@ class WriteStream {
     uint64_t start_offset = 0;
     uint64_t durable_bytes = 0;
     bool finished = false;  // `result` is set
-    ingest::v1::WriteStreamResponse::Finished result;
+    ingest::v1::WriteFinished result;
     bool ended = false;  // the call is over, with `status`
     absl::Status status;
   };

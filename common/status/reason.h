@@ -57,6 +57,8 @@ inline constexpr char kPageTokenInvalid[] = "PAGE_TOKEN_INVALID";
 inline constexpr char kLimitExceeded[] = "LIMIT_EXCEEDED";
 inline constexpr char kDraining[] = "DRAINING";
 inline constexpr char kNotEmpty[] = "NOT_EMPTY";
+inline constexpr char kChunkMismatch[] = "CHUNK_MISMATCH";
+inline constexpr char kReuseRefused[] = "REUSE_REFUSED";
 }  // namespace reason
 
 }  // namespace cairn

@@ -13,14 +13,20 @@ std::vector<AuthorizationRow> BackupRows() {
       {service + "ListSessions", kEveryRole},
       {service + "RenewSession", kEveryRole},
       {service + "WriteStream", kEveryRole, DrainRule::kRefuse},
+      {service + "WriteChunks", kEveryRole, DrainRule::kRefuse},
+      {service + "WriteRanges", kEveryRole, DrainRule::kRefuse},
       {service + "FinishSession", kEveryRole},
       {service + "AbortSession", kEveryRole},
   };
 }
 
 std::vector<AuthorizationRow> RestoreRows() {
-  return {{"cairn.ingest.v1.RestoreService/ReadArchive", kEveryRole,
-           DrainRule::kRefuse}};
+  const std::string service = "cairn.ingest.v1.RestoreService/";
+  return {
+      {service + "ReadArchive", kEveryRole, DrainRule::kRefuse},
+      {service + "ReadChunks", kEveryRole, DrainRule::kRefuse},
+      {service + "DiffArchives", kEveryRole, DrainRule::kRefuse},
+  };
 }
 
 std::vector<AuthorizationRow> CatalogRows() {
