@@ -124,11 +124,7 @@ PageTreeBuilder::PageTreeBuilder(const PageCutRule& rule) : rule_(rule) {
 absl::Status PageTreeBuilder::Add(const ChunkEntry& entry) {
   RETURN_IF_ERROR(usable_);
   RETURN_IF_ERROR(ValidateEntry(entry));
-  if (entry.total_length() > kMaxArchiveBytes - size_bytes_) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "archive has ", size_bytes_, " bytes and an entry of ",
-        entry.total_length(), " follows, allowed are ", kMaxArchiveBytes));
-  }
+  RETURN_IF_ERROR(ValidateGrowth(entry.total_length()));
   if (last_.has_value() && IsJoinable(*last_, entry)) {
     last_->is_hole ? last_->length += entry.length
                    : last_->repeat += entry.repeat;
@@ -140,6 +136,35 @@ absl::Status PageTreeBuilder::Add(const ChunkEntry& entry) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> PageTreeBuilder::AddPage(uint32_t level,
+                                              const PageChild& page) {
+  CHECK_LT(level, kMaxPageLevel);
+  RETURN_IF_ERROR(usable_);
+  RETURN_IF_ERROR(ValidateGrowth(page.size_bytes));
+  if (last_.has_value()) {
+    // Final only if this ends its page: so no entry that follows can stand
+    // beside one that it should have been joined to.
+    Page leaf = levels_.front();
+    leaf.entries.push_back(*last_);
+    if (!EndsAfter(rule_, leaf, leaf.entries.size())) return false;
+    RETURN_IF_ERROR(AddFinal(*last_));
+    last_.reset();
+  }
+  for (uint32_t below = 0; below <= level && below < levels_.size(); ++below) {
+    if (Count(levels_[below]) > 0) return false;
+  }
+  RETURN_IF_ERROR(AddChild(level + 1, page));
+  size_bytes_ += page.size_bytes;
+  return true;
+}
+
+absl::Status PageTreeBuilder::ValidateGrowth(uint64_t more) const {
+  if (more <= kMaxArchiveBytes - size_bytes_) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("archive has ", size_bytes_, " bytes and an entry of ", more,
+                   " follows, allowed are ", kMaxArchiveBytes));
+}
+
 absl::Status PageTreeBuilder::AddFinal(const ChunkEntry& entry) {
   Page& leaf = levels_.front();
   leaf.entries.push_back(entry);
@@ -148,7 +173,9 @@ absl::Status PageTreeBuilder::AddFinal(const ChunkEntry& entry) {
 }
 
 absl::Status PageTreeBuilder::AddChild(uint32_t level, const PageChild& child) {
-  if (level == levels_.size()) levels_.push_back({.level = level});
+  while (levels_.size() <= level) {
+    levels_.push_back({.level = static_cast<uint32_t>(levels_.size())});
+  }
   Page& page = levels_[level];
   if (page.children.size() == rule_.max_entries) {
     usable_ = absl::ResourceExhaustedError(absl::StrCat(
@@ -214,6 +241,7 @@ absl::StatusOr<PageRoot> PageTreeBuilder::Finish() {
 std::string PageTreeBuilder::SaveState() const {
   CHECK_OK(usable_);
   CHECK(completed_.empty()) << completed_.size() << " pages not taken";
+  CHECK_EQ(last_.has_value(), size_bytes_ > 0);
   std::string state(kStateMagic);
   AppendVarint(rule_.min_entries, state);
   AppendVarint(rule_.mean_entries, state);

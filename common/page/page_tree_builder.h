@@ -45,7 +45,7 @@ struct PageCutRule {
 // Builds the tree of pages of one archive from its entries in order, holding
 // at most one unfinished page per level and the last entry, which may still
 // grow. Pure: same entries, same pages, no matter how they were split over
-// calls or checkpoints. Not thread-safe.
+// calls or checkpoints, or whether Splice (page_splice.h) took them over. Not thread-safe.
 class PageTreeBuilder {
  public:
   explicit PageTreeBuilder(const PageCutRule& rule);
@@ -62,8 +62,20 @@ class PageTreeBuilder {
   // than kMaxPageLevel + 1 levels of pages hold.
   absl::Status Add(const ChunkEntry& entry);
 
+  // Appends a page of `level` < kMaxPageLevel, as DecodePage gave it, with
+  // all below it, and does not return it from TakePages. True: done; the
+  // builder is as after Add of each of its entries and of one more, without
+  // this one. False: nothing is appended, as some page of up to that level
+  // is unfinished; add what it holds instead.
+  // For Splice, which promises: the page's first entry cannot be joined to
+  // the last entry, the cut rule ended the page and those on its right edge,
+  // and in both cases an entry is added that cannot be joined to what is
+  // before it. Until then the builder is not saved.
+  // Errors as Add.
+  absl::StatusOr<bool> AddPage(uint32_t level, const PageChild& page);
+
   // The pages completed since the last call, children before parents. At
-  // most kMaxPageLevel + 1 per Add.
+  // most kMaxPageLevel + 1 per Add or AddPage.
   std::vector<EncodedPage> TakePages();
 
   // Completes all levels. The root is the lowest page that covers the whole
@@ -86,12 +98,17 @@ class PageTreeBuilder {
   // Logical bytes added so far.
   uint64_t size_bytes() const { return size_bytes_; }
 
+  // The last entry, which may still grow. Nullopt: none was added.
+  const std::optional<ChunkEntry>& last_entry() const { return last_; }
+
   // What the unfinished pages refer to: chunks of the unfinished leaf and
   // children of unfinished inner pages. Roots for a sweep.
   std::vector<ChunkEntry> PendingEntries() const;
   std::vector<Digest> PendingPages() const;
 
  private:
+  // InvalidArgument: `more` bytes would make the archive too large.
+  absl::Status ValidateGrowth(uint64_t more) const;
   // Adds the final `entry` to the unfinished leaf.
   absl::Status AddFinal(const ChunkEntry& entry);
   absl::Status AddChild(uint32_t level, const PageChild& child);
@@ -107,7 +124,8 @@ class PageTreeBuilder {
   absl::Status usable_;  // what Add and Finish return when not OK
   std::optional<ChunkEntry> last_;
   // The unfinished page of each level. At least one, and above the first
-  // each exists since its first child: the last one is never empty.
+  // each exists since it, or one above, has a child: the last one is never
+  // empty.
   std::vector<Page> levels_;
   std::vector<EncodedPage> completed_;
 };

@@ -1,6 +1,7 @@
 #include "common/rpc/dispatcher.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -91,6 +92,10 @@ void Dispatcher::Leave(const ServedCall& call) {
   absl::MutexLock lock(&mutex_);
   if (call.watched_) watches_.erase(&call);
   if (call.slot_taken_) --(call.is_stream_ ? stream_slots_ : unary_slots_);
+  if (call.slot_taken_ && call.IsClientStream()) {
+    const auto held = client_stream_slots_.find(call.call_.caller.principal);
+    if (--held->second == 0) client_stream_slots_.erase(held);
+  }
   --calls_;
 }
 
@@ -102,25 +107,43 @@ absl::Status Dispatcher::TakeSlot(ServedCall& call, DrainRule drain) {
             "server is draining, ", call.method_, " starts no new work here")),
         reason::kDraining);
   }
-  int& used = call.is_stream_ ? stream_slots_ : unary_slots_;
-  const int limit =
-      call.is_stream_ ? options_.max_streams : options_.max_unary_calls;
-  if (used >= limit) {
-    return WithRetryDelay(
-        WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                       "server has ", used,
-                       call.is_stream_ ? " streams" : " unary calls",
-                       " in flight, allowed are ", limit, ", retry later")),
-                   reason::kLimitExceeded),
-        options_.overload_retry_delay);
+  if (absl::Status status = CheckSlots(call); !status.ok()) {
+    return WithRetryDelay(WithReason(std::move(status), reason::kLimitExceeded),
+                          options_.overload_retry_delay);
   }
-  ++used;
+  ++(call.is_stream_ ? stream_slots_ : unary_slots_);
+  if (call.IsClientStream()) {
+    ++client_stream_slots_[call.call_.caller.principal];
+  }
   call.slot_taken_ = true;
   if (drain == DrainRule::kEnd) {
     watches_[&call] = {call.token_, call.ended_by_drain_};
     call.watched_ = true;
   }
   return absl::OkStatus();
+}
+
+absl::Status Dispatcher::CheckSlots(const ServedCall& call) const {
+  const int used = call.is_stream_ ? stream_slots_ : unary_slots_;
+  const int limit =
+      call.is_stream_ ? options_.max_streams : options_.max_unary_calls;
+  if (used >= limit) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "server has ", used, call.is_stream_ ? " streams" : " unary calls",
+        " in flight, allowed are ", limit, ", retry later"));
+  }
+  if (!call.IsClientStream()) return absl::OkStatus();
+  const std::string& principal = call.call_.caller.principal;
+  const auto held = client_stream_slots_.find(principal);
+  if (held == client_stream_slots_.end() ||
+      held->second < options_.max_streams_per_client) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "client ", principal, " has ", held->second,
+      " streams open on this server, allowed are ",
+      options_.max_streams_per_client,
+      " of one client, end one of them or open fewer at one time"));
 }
 
 }  // namespace cairn

@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -59,6 +61,13 @@ class Dispatcher {
     int max_unary_calls = 256;
     // Streaming calls at one time; each has a thread of its own.
     int max_streams = 64;
+    // How many of them one principal with the client role may hold, so that
+    // it leaves some to others. Administrators and services are not bounded:
+    // they are trusted, and a service's streams are those of all its clients.
+    int max_streams_per_client = std::numeric_limits<int>::max();
+    // A stream that is opened and sends no message for so long is ended with
+    // DeadlineExceeded: it holds a slot for nothing.
+    absl::Duration first_message_timeout = absl::InfiniteDuration();
     // Messages of one stream that are read before the handler takes them.
     size_t read_ahead = 2;
     // A peer that takes no message for so long is cut off.
@@ -73,7 +82,7 @@ class Dispatcher {
     const AuthorizationTable* authorization = nullptr;
     RpcMetrics* metrics = nullptr;
     const Clock* clock = nullptr;
-    Executor* unary_executor = nullptr;  // also runs the deadline timers
+    Executor* unary_executor = nullptr;  // also runs the timers of calls
     Executor* stream_executor = nullptr;
   };
   using Handler = absl::AnyInvocable<absl::Status(const Call&)>;
@@ -140,6 +149,8 @@ class Dispatcher {
   void Enter();
   void Leave(const ServedCall& call);
   absl::Status TakeSlot(ServedCall& call, DrainRule drain);
+  absl::Status CheckSlots(const ServedCall& call) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const Dependencies dependencies_;
@@ -149,6 +160,9 @@ class Dispatcher {
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;  // from Enter to Leave
   int unary_slots_ ABSL_GUARDED_BY(mutex_) = 0;
   int stream_slots_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Those of them that are bounded for each principal; none is 0.
+  absl::flat_hash_map<std::string, int> client_stream_slots_
+      ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<const ServedCall*, Watch> watches_
       ABSL_GUARDED_BY(mutex_);
 };

@@ -1,10 +1,13 @@
 #include "common/rpc/dispatcher.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <memory>
@@ -94,6 +97,19 @@ class Suite {
     return ::cairn::testing::v1::EchoService::NewStub(grpc::CreateCustomChannel(
         absl::StrCat("127.0.0.1:", port_), grpc::InsecureChannelCredentials(),
         arguments));
+  }
+
+  // A connection of `principal`, who has the role of a client.
+  std::unique_ptr<Stub> NewClientStub(const std::string& principal) {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                         ends),
+              0);
+    unix_callers_.Remember(ends[0],
+                           {CallerKind::kUnix, CallerRole::kClient, principal});
+    grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
+    return ::cairn::testing::v1::EchoService::NewStub(
+        grpc::CreateInsecureChannelFromFd("client", ends[1]));
   }
 
   Dispatcher& dispatcher() { return *dispatcher_; }
@@ -227,6 +243,99 @@ TEST(DispatcherTest, CallsBeyondTheLimitAreToldToWait) {
   EXPECT_OK(Echo(suite, *stub, EchoRequest(), &response));
   stream->WritesDone();
   EXPECT_OK(first.Finish(stream->Finish()));
+}
+
+// A stream that its server has admitted.
+class OpenStream {
+ public:
+  OpenStream(Suite& suite, Stub& stub)
+      : client_({}, suite.clock(), absl::Seconds(60)),
+        stream_(stub.EchoStream(client_.context())) {
+    EchoResponse response;
+    admitted_ = stream_->Write(EchoRequest()) && stream_->Read(&response);
+  }
+  bool admitted() const { return admitted_; }
+  absl::Status End() {
+    stream_->WritesDone();
+    return client_.Finish(stream_->Finish());
+  }
+
+ private:
+  ClientCall client_;
+  const std::unique_ptr<grpc::ClientReaderWriter<EchoRequest, EchoResponse>>
+      stream_;
+  bool admitted_ = false;
+};
+
+TEST(DispatcherTest, OneClientLeavesStreamsToOthers) {
+  Suite suite({.max_streams = 4, .max_streams_per_client = 2});
+  const auto greedy = suite.NewClientStub("greedy@tls");
+  OpenStream first(suite, *greedy);
+  OpenStream second(suite, *greedy);
+  ASSERT_TRUE(first.admitted() && second.admitted());
+  // A second connection of the same client changes nothing.
+  const auto again = suite.NewClientStub("greedy@tls");
+  OpenStream refused(suite, *again);
+  EXPECT_FALSE(refused.admitted());
+  const absl::Status status = refused.End();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("client greedy@tls has 2 streams")));
+  EXPECT_THAT(status, HasReasonCode(reason::kLimitExceeded));
+  EXPECT_EQ(RetryDelayOf(status), absl::Seconds(1));
+  // Another client, and unary calls of the same.
+  const auto modest = suite.NewClientStub("modest@tls");
+  OpenStream other(suite, *modest);
+  EXPECT_TRUE(other.admitted());
+  EchoResponse response;
+  EXPECT_OK(Echo(suite, *greedy, EchoRequest(), &response));
+  // What has ended is free again.
+  EXPECT_OK(first.End());
+  OpenStream third(suite, *again);
+  EXPECT_TRUE(third.admitted());
+  EXPECT_OK(second.End());
+  EXPECT_OK(third.End());
+  EXPECT_OK(other.End());
+}
+
+TEST(DispatcherTest, AdministratorsMayHoldAllStreams) {
+  Suite suite({.max_streams = 2, .max_streams_per_client = 1});
+  const auto stub = suite.NewStub();
+  OpenStream first(suite, *stub);
+  OpenStream second(suite, *stub);
+  EXPECT_TRUE(first.admitted() && second.admitted());
+  EXPECT_OK(first.End());
+  EXPECT_OK(second.End());
+}
+
+TEST(DispatcherTest, AStreamWithoutAFirstMessageIsEnded) {
+  Suite suite({.first_message_timeout = absl::Milliseconds(50)});
+  const auto stub = suite.NewStub();
+  ClientCall both({}, suite.clock(), absl::Seconds(60));
+  const auto stream = stub->EchoStream(both.context());
+  EchoResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_THAT(both.Finish(stream->Finish()),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       HasSubstr("50ms without a message")));
+  ClientCall one({}, suite.clock(), absl::Seconds(60));
+  const auto writer = stub->Collect(one.context(), &response);
+  EXPECT_THAT(one.Finish(writer->Finish()),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       HasSubstr("50ms without a message")));
+}
+
+TEST(DispatcherTest, AStreamMayPauseAfterItsFirstMessage) {
+  Suite suite({.first_message_timeout = absl::Seconds(1)});
+  const auto stub = suite.NewStub();
+  OpenStream stream(suite, *stub);
+  ASSERT_TRUE(stream.admitted());
+  // By when its time is over: the server has ended a stream opened later.
+  ClientCall late({}, suite.clock(), absl::Seconds(60));
+  const auto silent = stub->EchoStream(late.context());
+  EchoResponse response;
+  EXPECT_FALSE(silent->Read(&response));
+  EXPECT_FALSE(late.Finish(silent->Finish()).ok());
+  EXPECT_OK(stream.End());
 }
 
 TEST(DispatcherTest, DrainRefusesNewWorkAndLetsTheOldEnd) {

@@ -66,6 +66,8 @@ ServedCall::ServedCall(Dispatcher* dispatcher,
       started_(dispatcher->dependencies_.clock->Monotonic()),
       token_(std::make_shared<CancellationToken>()),
       ended_by_drain_(std::make_shared<std::atomic<bool>>(false)),
+      first_message_(
+          std::make_shared<std::atomic<FirstMessage>>(FirstMessage::kAwaited)),
       metrics_(dispatcher->dependencies_.metrics->Find(method_)) {
   call_.cancellation = token_.get();
   dispatcher_->Enter();
@@ -128,6 +130,24 @@ void ServedCall::SetDeadline() {
   has_timer_ = true;
 }
 
+void ServedCall::AwaitFirstMessage() {
+  const absl::Duration limit = dispatcher_->options_.first_message_timeout;
+  if (limit == absl::InfiniteDuration()) return;
+  timer_ = dispatcher_->dependencies_.unary_executor->ScheduleAfter(
+      limit, [token = token_, first = first_message_] {
+        FirstMessage expected = FirstMessage::kAwaited;
+        if (first->compare_exchange_strong(expected, FirstMessage::kLate)) {
+          token->Cancel();
+        }
+      });
+  has_timer_ = true;
+}
+
+void ServedCall::ReadEnded() {
+  FirstMessage expected = FirstMessage::kAwaited;
+  first_message_->compare_exchange_strong(expected, FirstMessage::kCame);
+}
+
 absl::Status ServedCall::Schedule(Executor::Task task) {
   const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
   Executor* const executor =
@@ -152,7 +172,13 @@ grpc::Status ServedCall::Conclude(absl::Status status) {
   const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
   if (has_timer_) with.unary_executor->Cancel(timer_);
   has_timer_ = false;
-  if (absl::IsCancelled(status)) {
+  if (first_message_->load() == FirstMessage::kLate) {
+    // Whatever the handler makes of a stream without a message.
+    status = absl::DeadlineExceededError(absl::StrCat(
+        "stream ", method_, " was open for ",
+        absl::FormatDuration(dispatcher_->options_.first_message_timeout),
+        " without a message, send the first one as soon as it is open"));
+  } else if (absl::IsCancelled(status)) {
     if (ended_by_drain_->load(std::memory_order_acquire)) {
       status = WithReason(
           absl::UnavailableError("server is draining, watch it elsewhere"),

@@ -40,6 +40,13 @@ class ServedCall {
   // in Admit.
   absl::Status Schedule(Executor::Task task);
 
+  // For a stream whose peer sends messages, after Admit: ends it as if it was
+  // cancelled, with DeadlineExceeded, unless ReadEnded is called in time.
+  void AwaitFirstMessage();
+
+  // A message has come, or none will. From any thread.
+  void ReadEnded();
+
   // Runs `handler` unless the call has ended while it waited; on the
   // executor's thread.
   absl::Status RunHandler(
@@ -65,8 +72,15 @@ class ServedCall {
  private:
   friend class Dispatcher;
 
+  // Of the first message of a stream.
+  enum class FirstMessage : uint8_t { kAwaited, kCame, kLate };
+
   absl::Status Authorize();
   void SetDeadline();
+  // Whether the call counts towards the streams of its principal.
+  bool IsClientStream() const {
+    return is_stream_ && call_.caller.role == CallerRole::kClient;
+  }
 
   Dispatcher* const dispatcher_;
   grpc::CallbackServerContext* const context_;
@@ -76,12 +90,13 @@ class ServedCall {
   // Shared, because timers and the drain may cancel while the call ends.
   const std::shared_ptr<CancellationToken> token_;
   const std::shared_ptr<std::atomic<bool>> ended_by_drain_;
+  const std::shared_ptr<std::atomic<FirstMessage>> first_message_;
   RpcMethodMetrics* const metrics_;  // null: unknown method
   Call call_;
   std::atomic<uint32_t> ended_ = 0;  // bits of kConcluded and kCancelled
   bool slot_taken_ = false;
-  bool watched_ = false;  // the dispatcher ends it when it drains
-  Executor::TimerId timer_ = 0;
+  bool watched_ = false;         // the dispatcher ends it when it drains
+  Executor::TimerId timer_ = 0;  // the deadline's, or of the first message
   bool has_timer_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -64,6 +65,9 @@ class StreamRun {
       reads_->Stop();
       writes_->Stop();
     });
+    if constexpr (!std::is_same_v<Reads, NoSide>) {
+      served_->AwaitFirstMessage();
+    }
     reads_->Start();
     status = served_->Schedule([this] {
       absl::Status result = served_->RunHandler(std::move(handler_));
@@ -73,6 +77,11 @@ class StreamRun {
   }
 
   void OnCancel() { served_->OnCancel(); }
+
+  void OnReadDone(bool ok) {
+    served_->ReadEnded();
+    reads_->OnReadDone(ok);
+  }
 
   grpc::Status Conclude(absl::Status status) {
     return served_->Conclude(std::move(status));
@@ -130,7 +139,7 @@ class BidiCall final : public grpc::ServerBidiReactor<Request, Response>,
   bool Write(Response message) override {
     return writes_.Write(std::move(message));
   }
-  void OnReadDone(bool ok) override { reads_.OnReadDone(ok); }
+  void OnReadDone(bool ok) override { run_.OnReadDone(ok); }
   void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
   void OnDone() override { delete this; }
@@ -168,7 +177,7 @@ class ClientStreamCall final : public grpc::ServerReadReactor<Request>,
  private:
   bool Read(Request* message) override { return reads_.Read(message); }
   void StopReading() override { reads_.Stop(); }
-  void OnReadDone(bool ok) override { reads_.OnReadDone(ok); }
+  void OnReadDone(bool ok) override { run_.OnReadDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
   void OnDone() override { delete this; }
 

@@ -151,7 +151,10 @@ absl::Status CairnServer::Parts::StartThreads() {
       Dispatcher::Options{
           .default_deadline = options_.default_deadline,
           .max_unary_calls = static_cast<int>(options_.max_unary_calls),
-          .max_streams = static_cast<int>(options_.max_streams)},
+          .max_streams = static_cast<int>(options_.max_streams),
+          .max_streams_per_client = static_cast<int>(std::max<int64_t>(
+              1, options_.max_streams * options_.client_stream_share / 100)),
+          .first_message_timeout = options_.first_message_timeout},
       Dispatcher::Dependencies{.callers = &callers_,
                                .authorization = &authorization_,
                                .metrics = &rpc_metrics_,

@@ -251,6 +251,38 @@ TEST_F(CairnServerTest, AppliesTheAuthorizationTable) {
                HasSubstr("web1@tls with role client")));
 }
 
+TEST_F(CairnServerTest, BoundsTheStreamsOfOneClient) {
+  options_.client_stream_share = 49;  // of 4 streams: 1
+  options_.first_message_timeout = absl::Seconds(1);
+  const TestAuthority authority("cairn-test");
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       Start({"127.0.0.1:0"}, authority.Issue("server")));
+  const TlsFiles client = authority.Issue("web1");
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(
+      Channel({.target = Loopback(server->port()),
+               .tls_ca_file = client.ca,
+               .tls_cert_file = client.cert,
+               .tls_key_file = client.key}));
+  ClientCall first({}, clock_, kTimeout);
+  const auto stream = stub->EchoStream(first.context());
+  EchoResponse response;
+  ASSERT_TRUE(stream->Write(EchoRequest()));
+  ASSERT_TRUE(stream->Read(&response));
+  ClientCall second({}, clock_, kTimeout);
+  const auto refused = stub->EchoStream(second.context());
+  EXPECT_FALSE(refused->Read(&response));
+  EXPECT_THAT(second.Finish(refused->Finish()),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("client web1@tls has 1 streams")));
+  stream->WritesDone();
+  EXPECT_OK(first.Finish(stream->Finish()));
+  ClientCall third({}, clock_, kTimeout);
+  const auto silent = stub->EchoStream(third.context());
+  EXPECT_FALSE(silent->Read(&response));
+  EXPECT_THAT(third.Finish(silent->Finish()),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
 TEST_F(CairnServerTest, TellsHealthByDependency) {
   absl::Mutex mutex;
   absl::Status dependency;

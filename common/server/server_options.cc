@@ -110,6 +110,12 @@ void RegisterServerSettings(Settings& settings, ServerOptions* options) {
                "deadline of unary calls whose client sets none");
   settings.Add("max-streams", &options->max_streams, 1, 1024,
                "streaming calls at one time, each with a thread");
+  settings.Add("client-stream-share", &options->client_stream_share, 1, 100,
+               "percent of max-streams that one client may hold; "
+               "administrators and services may hold all");
+  settings.Add("first-message-timeout", &options->first_message_timeout,
+               absl::Milliseconds(1), absl::Hours(1),
+               "how long a stream may be open without sending anything");
   settings.Add("max-unary-calls", &options->max_unary_calls, 1, 65536,
                "unary calls at one time, running or waiting");
   settings.Add("rpc-threads", &options->rpc_threads, 1, 1024,

@@ -36,6 +36,11 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Seconds(60);
   // Streams at one time; each has a thread.
   int64_t max_streams = 64;
+  // How much of them one client may hold, in percent; at least one stream.
+  int64_t client_stream_share = 75;
+  // How long a stream may be open before its first message. Clients send it
+  // right away; so long a slow link takes at worst.
+  absl::Duration first_message_timeout = absl::Seconds(30);
   int64_t max_unary_calls = 256;  // running or waiting for a thread
   int64_t rpc_threads = 16;       // threads for unary calls
   int64_t worker_threads = 8;     // threads of the engines' executor
