@@ -179,8 +179,21 @@ absl::StatusOr<ListPage<Session>> GrpcIndexClient::ListSessions(
     const Call& call, const std::string& datastore, bool open_only,
     const PageRequest& page) {
   v1::ListSessionsRequest request;
-  request.set_datastore(DatastoreNameToProto(datastore));
   request.set_open_only(open_only);
+  return ListMatching(call, datastore, page, std::move(request));
+}
+
+absl::StatusOr<ListPage<Session>> GrpcIndexClient::ListUncancelled(
+    const Call& call, const std::string& datastore, const PageRequest& page) {
+  v1::ListSessionsRequest request;
+  request.set_uncancelled_only(true);
+  return ListMatching(call, datastore, page, std::move(request));
+}
+
+absl::StatusOr<ListPage<Session>> GrpcIndexClient::ListMatching(
+    const Call& call, const std::string& datastore, const PageRequest& page,
+    v1::ListSessionsRequest request) {
+  request.set_datastore(DatastoreNameToProto(datastore));
   request.set_page_size(page.page_size);
   request.set_page_token(page.page_token);
   ClientCall client(call, *clock_, kTimeout);

@@ -54,6 +54,9 @@ class GrpcIndexClient final : public CatalogClient,
   absl::StatusOr<ListPage<Session>> ListSessions(
       const Call& call, const std::string& datastore, bool open_only,
       const PageRequest& page) override;
+  absl::StatusOr<ListPage<Session>> ListUncancelled(
+      const Call& call, const std::string& datastore,
+      const PageRequest& page) override;
   absl::Status PutPages(const Call& call, const SessionRef& session,
                         const std::vector<EncodedPage>& pages) override;
   absl::Status SaveCheckpoint(const Call& call, const SessionRef& session,
@@ -79,6 +82,11 @@ class GrpcIndexClient final : public CatalogClient,
                                       const DatastoreRef& datastore) override;
 
  private:
+  // Of `request` only the filter is set.
+  absl::StatusOr<ListPage<Session>> ListMatching(
+      const Call& call, const std::string& datastore, const PageRequest& page,
+      index::v1::ListSessionsRequest request);
+
   const std::unique_ptr<index::v1::IndexService::Stub> stub_;
   const Clock* const clock_;
 };

@@ -432,6 +432,57 @@ TEST_P(IndexClientContract, ARefusalWithoutAManifestIsOfWhatWasPrepared) {
   EXPECT_OK(catalog().CommitChange({}, refused, change.sequence));
 }
 
+TEST_P(IndexClientContract, ManifestsAreListedUntilAnEventCancelsThem) {
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  std::vector<RefusedPublishChange> prepared;
+  std::vector<SessionRef> refs;
+  for (const std::string group : {"aborted", "fenced", "open", "published"}) {
+    const NewSession request =
+        NewIn(TestGroup(group), group == "fenced" ? 5 : 9);
+    ASSERT_OK_AND_ASSIGN(const Session session,
+                         sessions().OpenSession({}, request));
+    ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+    ASSERT_OK_AND_ASSIGN(
+        const PreparedPublish publish,
+        sessions().PreparePublish({}, request.ref, RequestFor({archive})));
+    prepared.push_back({.name = session.snapshot,
+                        .session = request.ref.session,
+                        .manifest = {}});
+    refs.push_back(request.ref);
+    if (group == "published") {
+      ASSERT_OK(sessions().CommitPublish({}, request.ref, publish.sequence));
+    }
+  }
+  // One that has nothing to cancel.
+  const NewSession plain = NewIn(TestGroup("plain"), 9);
+  ASSERT_OK(sessions().OpenSession({}, plain));
+  ASSERT_OK(sessions().AbortSession({}, plain.ref));
+  const auto listed = [&] {
+    std::set<Uuid> ids;
+    PageRequest page{.page_size = 1};
+    do {
+      auto found = sessions().ListUncancelled({}, "default", page);
+      EXPECT_OK(found);
+      for (const Session& one : found->items) ids.insert(one.ref.session);
+      page.page_token = found->next_page_token;
+    } while (!page.page_token.empty());
+    return ids;
+  };
+  EXPECT_EQ(listed(), std::set<Uuid>());
+  ASSERT_OK(sessions().AbortSession({}, refs[0]));
+  ASSERT_OK(fence().RaiseFence({}, ref_, 6, 1));
+  EXPECT_EQ(listed(), (std::set<Uuid>{refs[0].session, refs[1].session}));
+  // Prepared is not cancelled yet: the event may never have been stored.
+  ASSERT_OK_AND_ASSIGN(const PreparedChange first,
+                       catalog().PrepareChange({}, prepared[0]));
+  ASSERT_OK(catalog().PrepareChange({}, prepared[1]));
+  EXPECT_EQ(listed(), (std::set<Uuid>{refs[0].session, refs[1].session}));
+  ASSERT_OK(catalog().CommitChange({}, prepared[0], first.sequence));
+  EXPECT_EQ(listed(), std::set<Uuid>{refs[1].session});
+  ASSERT_OK(Change(prepared[1]));
+  EXPECT_EQ(listed(), std::set<Uuid>());
+}
+
 TEST_P(IndexClientContract, AGroupIsWrittenByItsOwner) {
   ASSERT_OK(BackUp(sessions(), NewIn(TestGroup("web1"))));
   NewSession other = NewIn(TestGroup("web1"));

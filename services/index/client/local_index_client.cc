@@ -62,7 +62,16 @@ absl::StatusOr<Session> LocalIndexClient::GetSession(const Call&,
 absl::StatusOr<ListPage<Session>> LocalIndexClient::ListSessions(
     const Call&, const std::string& datastore, bool open_only,
     const PageRequest& page) {
-  return engine_->sessions().List(datastore, open_only, page);
+  return engine_->sessions().List(
+      datastore,
+      open_only ? index::SessionFilter::kOpen : index::SessionFilter::kAll,
+      page);
+}
+
+absl::StatusOr<ListPage<Session>> LocalIndexClient::ListUncancelled(
+    const Call&, const std::string& datastore, const PageRequest& page) {
+  return engine_->sessions().List(datastore, index::SessionFilter::kUncancelled,
+                                  page);
 }
 
 absl::Status LocalIndexClient::PutPages(const Call&, const SessionRef& session,

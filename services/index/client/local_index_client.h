@@ -50,6 +50,9 @@ class LocalIndexClient final : public CatalogClient,
   absl::StatusOr<ListPage<Session>> ListSessions(
       const Call& call, const std::string& datastore, bool open_only,
       const PageRequest& page) override;
+  absl::StatusOr<ListPage<Session>> ListUncancelled(
+      const Call& call, const std::string& datastore,
+      const PageRequest& page) override;
   absl::Status PutPages(const Call& call, const SessionRef& session,
                         const std::vector<EncodedPage>& pages) override;
   absl::Status SaveCheckpoint(const Call& call, const SessionRef& session,

@@ -61,7 +61,8 @@ class SessionClient {
   // FailedPrecondition: SNAPSHOT_NOT_NEWER, or the base failed its verify;
   // PermissionDenied: NOT_OWNER, whoever calls: an administrator of the suite
   // writes a group in the name of its owner; NotFound: namespace or base;
-  // ResourceExhausted (LIMIT_EXCEEDED): too many open sessions.
+  // ResourceExhausted (LIMIT_EXCEEDED): too many sessions that are open, or
+  // that ListUncancelled names.
   virtual absl::StatusOr<Session> OpenSession(const Call& call,
                                               const NewSession& session) = 0;
   // NotFound: SESSION_NOT_FOUND.
@@ -69,6 +70,13 @@ class SessionClient {
                                              const SessionName& name) = 0;
   virtual absl::StatusOr<ListPage<Session>> ListSessions(
       const Call& call, const std::string& datastore, bool open_only,
+      const PageRequest& page) = 0;
+
+  // Sessions that can publish no more (aborted or fenced) and whose prepared
+  // manifest no committed RefusedPublish cancels: each is to be followed by
+  // one, or a rebuild from packs would list it.
+  virtual absl::StatusOr<ListPage<Session>> ListUncancelled(
+      const Call& call, const std::string& datastore,
       const PageRequest& page) = 0;
 
   // Stores pages of a session; children must be stored before their parent.

@@ -69,6 +69,8 @@ struct SessionRow {
   // the session is published.
   uint64_t publish_sequence = 0;
   std::string manifest;  // whole payload of its record
+  // Of the event that cancels the manifest, which is in the packs; 0: none.
+  uint64_t cancel_sequence = 0;
 };
 
 // Numbers of a datastore that only grow.

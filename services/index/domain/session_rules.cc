@@ -182,7 +182,14 @@ absl::Status CheckPublishable(const std::vector<ArchiveCheckpoint>& checkpoints,
   return absl::OkStatus();
 }
 
+bool IsUncancelled(const SessionRow& row, uint64_t fence) {
+  if (row.publish_sequence == 0 || row.cancel_sequence != 0) return false;
+  const SessionState state = DeriveState(row, fence);
+  return state == SessionState::kAborted || state == SessionState::kFenced;
+}
+
 bool MayPurge(const SessionRow& row, uint64_t fence, absl::Time now) {
+  if (IsUncancelled(row, fence)) return false;
   if (row.state != SessionState::kOpen) {
     return row.end_time.value_or(row.open_time) + kEndedSessionTime <= now;
   }

@@ -54,8 +54,13 @@ struct ExpectedSize {
 absl::Status CheckPublishable(const std::vector<ArchiveCheckpoint>& checkpoints,
                               std::vector<ExpectedSize> expected);
 
+// Whether the session can publish no more, and no event in the packs cancels
+// the manifest that it has prepared: a rebuild from packs would list it.
+bool IsUncancelled(const SessionRow& row, uint64_t fence);
+
 // Whether the row only serves repeated calls no longer due: ended, or fenced
-// and opened, kEndedSessionTime ago.
+// and opened, kEndedSessionTime ago. Never while it is uncancelled: the row
+// is all that knows of the manifest.
 bool MayPurge(const SessionRow& row, uint64_t fence, absl::Time now);
 
 }  // namespace cairn::index

@@ -235,5 +235,34 @@ TEST(SessionRulesTest, RowsArePurgedAWeekAfterTheirEnd) {
   EXPECT_TRUE(MayPurge(row, 5, start + absl::Hours(1) + kEndedSessionTime));
 }
 
+TEST(SessionRulesTest, ARowIsKeptUntilItsManifestIsCancelled) {
+  const absl::Time start = absl::FromUnixSeconds(1795293585);
+  const absl::Time later = start + absl::Hours(24 * 365);
+  SessionRow row;
+  row.epoch = 5;
+  row.open_time = start;
+  row.publish_sequence = 7;
+  // Open: it may publish still.
+  EXPECT_FALSE(IsUncancelled(row, 5));
+  EXPECT_TRUE(IsUncancelled(row, 6));
+  EXPECT_FALSE(MayPurge(row, 6, later));
+  row.end_time = start;
+  row.state = SessionState::kAborted;
+  EXPECT_TRUE(IsUncancelled(row, 5));
+  EXPECT_FALSE(MayPurge(row, 5, later));
+  row.cancel_sequence = 8;
+  EXPECT_FALSE(IsUncancelled(row, 5));
+  EXPECT_TRUE(MayPurge(row, 5, later));
+  // A published manifest is never cancelled.
+  row.cancel_sequence = 0;
+  row.state = SessionState::kPublished;
+  EXPECT_FALSE(IsUncancelled(row, 6));
+  EXPECT_TRUE(MayPurge(row, 6, later));
+  // Nothing was prepared.
+  row.state = SessionState::kAborted;
+  row.publish_sequence = 0;
+  EXPECT_FALSE(IsUncancelled(row, 5));
+}
+
 }  // namespace
 }  // namespace cairn::index

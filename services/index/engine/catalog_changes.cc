@@ -72,7 +72,8 @@ absl::Status ApplyAny(const ChangeContext& context, const CatalogChange& change,
       change);
 }
 
-// What a committed change means for what is held in memory.
+// What a committed change means for what is held in memory; number 0 is a
+// refused publish that ended its session and whose event is not stored yet.
 void Remember(const CatalogChange& change, uint64_t sequence,
               DatastoreState& state, IndexMetrics& metrics)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate) {
@@ -84,7 +85,12 @@ void Remember(const CatalogChange& change, uint64_t sequence,
     if (state.open_sessions.erase(refused->session) > 0) {
       metrics.open_sessions.Add(-1);
     }
-    metrics.sessions_aborted.Increment();
+    if (sequence == 0) {
+      state.uncancelled.insert(refused->session);
+      metrics.sessions_aborted.Increment();
+    } else {
+      state.uncancelled.erase(refused->session);
+    }
   }
 }
 
@@ -110,7 +116,6 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   if (std::holds_alternative<RefusedPublishChange>(change)) {
     IndexBatch batch(state->info.ref.uuid);
     RETURN_IF_ERROR(ApplyAny(context, change, 0, batch));
-    batch.PassGate();
     if (!batch.changes().empty()) {
       RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
       Remember(change, 0, *state, *metrics_);

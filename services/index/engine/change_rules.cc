@@ -233,13 +233,19 @@ absl::Status Check(const ChangeContext& context,
 }
 
 absl::Status Apply(const ChangeContext& context,
-                   const RefusedPublishChange& change, uint64_t,
+                   const RefusedPublishChange& change, uint64_t sequence,
                    IndexBatch& batch) {
   ASSIGN_OR_RETURN(SessionRow row, LoadRefused(context, change));
-  if (row.state != SessionState::kOpen) return absl::OkStatus();
-  row.state = SessionState::kAborted;
-  row.end_time = context.now;
+  const bool ends = row.state == SessionState::kOpen;
+  const bool cancels = sequence != 0 && row.cancel_sequence == 0;
+  if (!ends && !cancels) return absl::OkStatus();
+  if (ends) {
+    row.state = SessionState::kAborted;
+    row.end_time = context.now;
+  }
+  if (cancels) row.cancel_sequence = sequence;
   batch.PutSession(change.session, row);
+  batch.PassGate();
   return absl::OkStatus();
 }
 

@@ -55,8 +55,9 @@ absl::Status Apply(const ChangeContext& context,
 absl::Status Apply(const ChangeContext& context,
                    const UpdateSnapshotChange& change, uint64_t sequence,
                    IndexBatch& batch);
-// Ends the session if it is open. FailedPrecondition (SESSION_ENDED):
-// published.
+// Ends the session if it is open, and notes the event that cancels its
+// manifest, unless `sequence` is 0: then there is none yet.
+// FailedPrecondition (SESSION_ENDED): published.
 absl::Status Apply(const ChangeContext& context,
                    const RefusedPublishChange& change, uint64_t sequence,
                    IndexBatch& batch);

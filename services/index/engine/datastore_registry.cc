@@ -6,7 +6,6 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/catalog_keys.h"
-#include "services/index/domain/session_rules.h"
 #include "services/index/storage/row_codec.h"
 
 namespace cairn::index {
@@ -66,9 +65,7 @@ absl::Status DatastoreRegistry::LoadSessions(DatastoreState& state) {
       return DamagedRow(Table::kSessions, cursor->key(),
                         absl::DataLossError("not the key of a session"));
     }
-    if (DeriveState(row, state.numbers.fence) == SessionState::kOpen) {
-      state.open_sessions.emplace(*id, row.snapshot.group.parent.path);
-    }
+    TrackSession(state, *id, row);
   }
   return cursor->status();
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -40,6 +41,8 @@ struct DatastoreState {
   uint64_t next_sequence ABSL_GUARDED_BY(gate);
   // Sessions that are open and not fenced, and where they will publish.
   std::map<Uuid, NamespacePath> open_sessions ABSL_GUARDED_BY(gate);
+  // Sessions that IsUncancelled is true of.
+  std::set<Uuid> uncancelled ABSL_GUARDED_BY(gate);
   Uuid purged_up_to ABSL_GUARDED_BY(gate);  // where the next purge starts
 
   // One of them is held by a call that changes checkpoints of one session.
@@ -58,6 +61,12 @@ inline constexpr uint64_t kSequenceBlock = 1024;
 
 // Hands out the next number; syncs a new block if the last one is used up.
 absl::StatusOr<uint64_t> TakeSequence(IndexStore& store, DatastoreState& state)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
+
+// Brings open_sessions and uncancelled in line with the row that a session
+// has now. Returns by how much the number of open sessions has changed.
+int TrackSession(DatastoreState& state, const Uuid& session,
+                 const SessionRow& row)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
 
 // Makes `numbers` durable, alone in a batch, and then the present ones. Also

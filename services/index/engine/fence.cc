@@ -29,7 +29,11 @@ absl::Status ForgetFenced(const IndexStore& store, DatastoreState& state,
     ASSIGN_OR_RETURN(const std::optional<SessionRow> row,
                      view.GetSession(session->first));
     if (row.has_value() && row->epoch >= fence) continue;
-    state.open_sessions.erase(session);
+    if (row.has_value()) {
+      TrackSession(state, Uuid(session->first), *row);
+    } else {
+      state.open_sessions.erase(session);
+    }
     ++count;
   }
   return absl::OkStatus();

@@ -196,9 +196,6 @@ absl::StatusOr<Snapshot> Publisher::Commit(const SessionRef& session,
   const SnapshotName snapshot = row.snapshot;
   RETURN_IF_ERROR(List(*state, view, session, std::move(row)));
   metrics_->sessions_published.Increment();
-  if (state->open_sessions.erase(session.session) > 0) {
-    metrics_->open_sessions.Add(-1);
-  }
   return LoadWholeSnapshot(store_->NewView(uuid), snapshot);
 }
 
@@ -223,7 +220,9 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
   batch.PutSession(session.session, row);
   // One batch, so that nobody sees half of it; synced, so that what is
   // answered stays; under the gate, so that no fence came in between.
-  return store_->Commit(batch, Durability::kSynced);
+  RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
+  metrics_->open_sessions.Add(TrackSession(state, session.session, row));
+  return absl::OkStatus();
 }
 
 }  // namespace cairn::index

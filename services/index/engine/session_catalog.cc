@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/catalog_keys.h"
 #include "services/index/domain/owner_rules.h"
@@ -25,6 +26,8 @@ namespace {
 // it adds, so that they cannot pile up.
 constexpr size_t kPurgedPerOpen = 4;
 constexpr size_t kMaxLabelBytes = 256;
+// For who finds no room: ingest ends abandoned sessions about as often.
+constexpr absl::Duration kRetryDelay = absl::Minutes(1);
 // About what one archive adds to the answer of a list.
 constexpr size_t kArchiveBytes = 512;
 
@@ -61,6 +64,31 @@ absl::Status CheckBase(const IndexView& view, const SnapshotName& base) {
   return absl::FailedPreconditionError(
       absl::StrCat("base snapshot ", base.ToString(),
                    " did not pass its last verify; use another or none"));
+}
+
+bool Passes(SessionFilter filter, const SessionRow& row, uint64_t fence) {
+  switch (filter) {
+    case SessionFilter::kAll:
+      return true;
+    case SessionFilter::kOpen:
+      return DeriveState(row, fence) == SessionState::kOpen;
+    case SessionFilter::kUncancelled:
+      break;
+  }
+  return IsUncancelled(row, fence);
+}
+
+// Part of what a page token stands for.
+std::string_view FilterName(SessionFilter filter) {
+  switch (filter) {
+    case SessionFilter::kAll:
+      return "";
+    case SessionFilter::kOpen:
+      return "o";
+    case SessionFilter::kUncancelled:
+      break;
+  }
+  return "u";
 }
 
 std::optional<std::string> OwnerOf(const std::optional<GroupRow>& group) {
@@ -120,6 +148,21 @@ absl::Status SessionCatalog::Reopen(const NewSession& request,
   return CheckNotFenced(name, row.epoch, fence);
 }
 
+absl::Status SessionCatalog::CheckRoom(const DatastoreState& state) const {
+  const size_t open = state.open_sessions.size();
+  const size_t uncancelled = state.uncancelled.size();
+  if (open + uncancelled < options_.max_open_sessions) return absl::OkStatus();
+  return WithRetryDelay(
+      WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                     "datastore ", state.info.name, " has ", open,
+                     " open sessions and ", uncancelled,
+                     " ended ones whose manifest is not cancelled yet, ",
+                     "together are allowed ", options_.max_open_sessions,
+                     "; try again later")),
+                 reason::kLimitExceeded),
+      kRetryDelay);
+}
+
 absl::StatusOr<Session> SessionCatalog::Open(const Call& call,
                                              const NewSession& request) {
   ASSIGN_OR_RETURN(DatastoreState* const state,
@@ -140,13 +183,7 @@ absl::StatusOr<Session> SessionCatalog::Open(const Call& call,
     return session;
   }
   RETURN_IF_ERROR(CheckNotFenced(name, request.ref.epoch, fence));
-  if (state->open_sessions.size() >= options_.max_open_sessions) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "datastore ", info.name, " has ", state->open_sessions.size(),
-            " open sessions, which is the most allowed")),
-        reason::kLimitExceeded);
-  }
+  RETURN_IF_ERROR(CheckRoom(*state));
   ASSIGN_OR_RETURN(const SessionRow row, NewRow(call, view, request));
   IndexBatch batch(info.ref.uuid);
   batch.PutSession(id, row);
@@ -159,9 +196,8 @@ absl::StatusOr<Session> SessionCatalog::Open(const Call& call,
   RETURN_IF_ERROR(AddPurge(*state, view, batch, purged));
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   state->numbers = numbers;
-  state->open_sessions.emplace(id, row.snapshot.group.parent.path);
   metrics_->sessions_opened.Increment();
-  metrics_->open_sessions.Add(1);
+  metrics_->open_sessions.Add(TrackSession(*state, id, row));
   metrics_->sessions_purged.Increment(static_cast<double>(purged));
   return ToSession(info, id, row, fence);
 }
@@ -207,12 +243,20 @@ absl::StatusOr<Session> SessionCatalog::Get(const SessionName& name) const {
 }
 
 absl::StatusOr<ListPage<Session>> SessionCatalog::List(
-    const std::string& datastore, bool open_only,
+    const std::string& datastore, SessionFilter filter,
     const PageRequest& page) const {
   ASSIGN_OR_RETURN(const DatastoreState* const state,
                    datastores_->FindByName(datastore));
   const Uuid& uuid = state->info.ref.uuid;
-  const uint64_t fence = FenceOf(*state);
+  uint64_t fence = 0;
+  {
+    absl::ReaderMutexLock lock(&state->gate);
+    fence = state->numbers.fence;
+    // Asked often, and hardly ever true of any of many rows.
+    if (filter == SessionFilter::kUncancelled && state->uncancelled.empty()) {
+      return ListPage<Session>{};
+    }
+  }
   const IndexView view = store_->NewView(uuid);
   const auto visit =
       [&](const KvCursor& cursor) -> absl::StatusOr<Visited<Session>> {
@@ -223,10 +267,8 @@ absl::StatusOr<ListPage<Session>> SessionCatalog::List(
     }
     ASSIGN_OR_RETURN(const SessionRow row,
                      DecodeAt(Table::kSessions, cursor, DecodeSession));
+    if (!Passes(filter, row, fence)) return Visited<Session>{};
     Session session = ToSession(state->info, *id, row, fence);
-    if (open_only && session.state != SessionState::kOpen) {
-      return Visited<Session>{};
-    }
     ASSIGN_OR_RETURN(session.archives, view.ListCheckpoints(*id));
     const size_t more_bytes = session.archives.size() * kArchiveBytes;
     for (ArchiveCheckpoint& archive : session.archives) {
@@ -239,7 +281,7 @@ absl::StatusOr<ListPage<Session>> SessionCatalog::List(
   return WalkPage<Session>(
       view,
       {.table = Table::kSessions, .lower = prefix, .upper = PrefixEnd(prefix)},
-      Sha256(absl::StrCat("sessions\n", prefix, open_only ? "o" : "")), page,
+      Sha256(absl::StrCat("sessions\n", prefix, FilterName(filter))), page,
       visit);
 }
 
@@ -261,9 +303,7 @@ absl::Status SessionCatalog::Abort(const SessionRef& ref) {
   batch.PutSession(ref.session, row);
   batch.PassGate();
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
-  if (state->open_sessions.erase(ref.session) > 0) {
-    metrics_->open_sessions.Add(-1);
-  }
+  metrics_->open_sessions.Add(TrackSession(*state, ref.session, row));
   metrics_->sessions_aborted.Increment();
   return absl::OkStatus();
 }

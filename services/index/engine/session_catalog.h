@@ -16,11 +16,15 @@
 
 namespace cairn::index {
 
+// Which sessions a list shows.
+enum class SessionFilter { kAll, kOpen, kUncancelled };
+
 // Opens, shows and aborts sessions. Thread-safe.
 class SessionCatalog {
  public:
   struct Options {
-    // Of one datastore, not fenced: they are kept in memory.
+    // Of one datastore: open and not fenced, and those that have ended with
+    // a manifest that is not cancelled. They are kept in memory.
     size_t max_open_sessions = 4096;
   };
 
@@ -38,7 +42,7 @@ class SessionCatalog {
   absl::StatusOr<Session> Get(const SessionName& name) const;
   // By session id; without builder states.
   absl::StatusOr<ListPage<Session>> List(const std::string& datastore,
-                                         bool open_only,
+                                         SessionFilter filter,
                                          const PageRequest& page) const;
   absl::Status Abort(const SessionRef& ref);
 
@@ -47,6 +51,9 @@ class SessionCatalog {
                                     const NewSession& request) const;
   absl::Status Reopen(const NewSession& request, const SessionName& name,
                       const SessionRow& row, uint64_t fence) const;
+  // ResourceExhausted (LIMIT_EXCEEDED): there are as many as may be.
+  absl::Status CheckRoom(const DatastoreState& state) const
+      ABSL_SHARED_LOCKS_REQUIRED(state.gate);
   // Adds the removal of a few rows that no call can be about any more.
   absl::Status AddPurge(DatastoreState& state, const IndexView& view,
                         IndexBatch& batch, size_t& purged)

@@ -14,6 +14,7 @@
 #include "common/kv/memory_kv_store.h"
 #include "common/metrics/metric_registry.h"
 #include "common/status/reason.h"
+#include "common/status/retry_delay.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -22,6 +23,7 @@
 #include "services/index/client/test_backup.h"
 #include "services/index/domain/session_rules.h"
 #include "services/index/engine/datastore_registry.h"
+#include "services/index/engine/fence.h"
 #include "services/index/engine/session_catalog.h"
 #include "services/index/engine/session_pages.h"
 
@@ -103,6 +105,45 @@ TEST_F(SessionLimitsTest, EndedSessionsArePurgedAfterAWeekAFewAtATime) {
       const auto snapshots,
       client().ListSnapshots({}, {.parent = TestGroup("x").parent}, {}));
   EXPECT_EQ(snapshots.items.size(), 20u);
+}
+
+TEST_F(SessionLimitsTest, ARowIsKeptUntilItsManifestIsCancelled) {
+  const NewSession request = NewIn("web1");
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  ASSERT_OK_AND_ASSIGN(const Session session,
+                       client().OpenSession({}, request));
+  ASSERT_OK(PutArchive(client(), request.ref, archive));
+  ASSERT_OK(client().PreparePublish({}, request.ref, RequestFor({archive})));
+  ASSERT_OK(client().AbortSession({}, request.ref));
+  const SessionName name{"default", request.ref.session};
+  const auto purge = [&] {
+    clock_.Advance(kEndedSessionTime);
+    for (int i = 0; i < 4; ++i) {
+      const NewSession other = NewIn("other");
+      ASSERT_OK(client().OpenSession({}, other));
+      ASSERT_OK(client().AbortSession({}, other.ref));
+    }
+  };
+  purge();
+  ASSERT_OK(client().GetSession({}, name));
+  // Also after a crash between the two halves of the cancelling, and known
+  // from the start.
+  const RefusedPublishChange refused{
+      .name = session.snapshot, .session = request.ref.session, .manifest = {}};
+  ASSERT_OK(client().PrepareChange({}, refused));
+  ASSERT_OK(index_->Restart(random_));
+  purge();
+  ASSERT_OK_AND_ASSIGN(const auto listed,
+                       client().ListUncancelled({}, "default", {}));
+  ASSERT_EQ(listed.items.size(), 1u);
+  EXPECT_EQ(listed.items[0].ref, request.ref);
+  ASSERT_OK_AND_ASSIGN(const PreparedChange change,
+                       client().PrepareChange({}, refused));
+  ASSERT_OK(client().CommitChange({}, refused, change.sequence));
+  purge();
+  purge();
+  EXPECT_THAT(client().GetSession({}, name),
+              HasReasonCode(reason::kSessionNotFound));
 }
 
 TEST_F(SessionLimitsTest, ArchivesAndBuilderStatesOfASessionAreBounded) {
@@ -294,6 +335,36 @@ TEST_F(EnginePartsTest, OpenSessionsAreBoundedAlsoAfterARestart) {
   ASSERT_OK(sessions_->Abort(requests[0].ref));
   EXPECT_OK(sessions_->Open(kService, NewIn("more", 5)));
   EXPECT_EQ(registry_->CountOpenSessions(), 3u);
+}
+
+TEST_F(EnginePartsTest, UncancelledManifestsAreBoundedAlsoAfterARestart) {
+  Open(2);
+  for (const std::string group : {"aborted", "fenced"}) {
+    const NewSession request = NewIn(group, group == "fenced" ? 5 : 9);
+    ASSERT_OK(sessions_->Open(kService, request));
+    ASSERT_OK_AND_ASSIGN(
+        auto row,
+        store_.NewView(state_->info.ref.uuid).GetSession(request.ref.session));
+    row->publish_sequence = 3;
+    IndexBatch batch(state_->info.ref.uuid);
+    batch.PutSession(request.ref.session, *row);
+    ASSERT_OK(store_.Commit(batch, Durability::kSynced));
+    if (group == "aborted") {
+      ASSERT_OK(sessions_->Abort(request.ref));
+    }
+  }
+  Fence fence(&store_, registry_.get(), &metrics_);
+  ASSERT_OK(fence.Raise(state_->info.ref, 6, 1));
+  EXPECT_EQ(registry_->CountOpenSessions(), 0u);
+  const absl::Status refused =
+      sessions_->Open(kService, NewIn("more", 9)).status();
+  EXPECT_THAT(refused, HasReasonCode(reason::kLimitExceeded));
+  EXPECT_TRUE(RetryDelayOf(refused).has_value());
+  Open(2);
+  EXPECT_THAT(sessions_->Open(kService, NewIn("more", 9)),
+              HasReasonCode(reason::kLimitExceeded));
+  Open(3);
+  EXPECT_OK(sessions_->Open(kService, NewIn("more", 9)));
 }
 
 TEST_F(EnginePartsTest, PagesOfASessionAreTouchedWithItsEpoch) {

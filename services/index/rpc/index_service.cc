@@ -39,6 +39,11 @@ absl::StatusOr<CatalogChange> ChangeOf(const v1::CatalogChange& proto) {
   return change;
 }
 
+SessionFilter FilterOf(const v1::ListSessionsRequest& proto) {
+  if (proto.uncancelled_only()) return SessionFilter::kUncancelled;
+  return proto.open_only() ? SessionFilter::kOpen : SessionFilter::kAll;
+}
+
 absl::StatusOr<PublishRequest> Decode(const v1::PreparePublishRequest& proto) {
   const size_t count = static_cast<size_t>(proto.archives_size());
   if (count == 0 || count > kMaxArchivesPerSnapshot) {
@@ -234,7 +239,7 @@ grpc::ServerUnaryReactor* IndexServiceImpl::ListSessions(
     ASSIGN_OR_RETURN(const std::string datastore,
                      DatastoreNameFromProto("datastore", request->datastore()));
     ASSIGN_OR_RETURN(auto page,
-                     engine_->sessions().List(datastore, request->open_only(),
+                     engine_->sessions().List(datastore, FilterOf(*request),
                                               PageOf(*request)));
     for (const auto& item : page.items) {
       *response->add_sessions() = index::ToProto(item);

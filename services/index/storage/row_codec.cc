@@ -172,6 +172,7 @@ std::string EncodeSession(const SessionRow& row) {
   proto.set_manifest(row.manifest);
   proto.set_generation(row.generation);
   proto.set_explicit_time(row.explicit_time);
+  proto.set_cancel_sequence(row.cancel_sequence);
   return proto.SerializeAsString();
 }
 
@@ -205,6 +206,7 @@ absl::StatusOr<SessionRow> DecodeSession(std::string_view bytes) {
   }
   row.publish_sequence = proto.publish_sequence();
   row.manifest = proto.manifest();
+  row.cancel_sequence = proto.cancel_sequence();
   return row;
 }
 

@@ -68,6 +68,7 @@ SessionRow ExampleSession() {
   row.open_time = absl::FromUnixSeconds(10);
   row.end_time = absl::FromUnixSeconds(20);
   row.publish_sequence = 4;
+  row.cancel_sequence = 6;
   row.manifest = "manifest";
   return row;
 }
@@ -107,6 +108,7 @@ TEST(RowCodecTest, SessionsRoundTrip) {
   EXPECT_EQ(back.open_time, row.open_time);
   EXPECT_EQ(back.end_time, row.end_time);
   EXPECT_EQ(back.publish_sequence, row.publish_sequence);
+  EXPECT_EQ(back.cancel_sequence, row.cancel_sequence);
   EXPECT_EQ(back.manifest, row.manifest);
 }
 
