@@ -18,8 +18,7 @@ PageCursor::PageCursor(const PageRoot& root, PageSource source)
 }
 
 uint64_t PageCursor::end() const {
-  return begin() +
-         (on_entry() ? entry().total_length() : page().size_bytes);
+  return begin() + (on_entry() ? entry().total_length() : page().size_bytes);
 }
 
 const ChunkEntry& PageCursor::entry() const {

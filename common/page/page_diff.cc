@@ -22,10 +22,14 @@ bool IsSame(const PageCursor& left, const PageCursor& right) {
   return shift % first.length == 0;
 }
 
-// True if `hole` is one and `page` has none: they differ without a look.
-bool IsHoleOverChunks(const PageCursor& hole, const PageCursor& page) {
-  return hole.on_entry() && hole.entry().is_hole && !page.on_entry() &&
-         page.page().hole_bytes == 0;
+// True if all of `holes` is hole and nothing of `chunks` is, as their parents
+// say: they differ without a look.
+bool IsHoleOverChunks(const PageCursor& holes, const PageCursor& chunks) {
+  const bool is_hole = holes.on_entry()
+                           ? holes.entry().is_hole
+                           : holes.page().hole_bytes == holes.page().size_bytes;
+  return is_hole && !(chunks.on_entry() ? chunks.entry().is_hole
+                                        : chunks.page().hole_bytes > 0);
 }
 
 class Comparison {
@@ -115,12 +119,9 @@ absl::Status ValidateRoot(const PageRoot& root) {
 
 }  // namespace
 
-absl::StatusOr<ArchiveDiff> DiffArchives(const PageRoot& left,
-                                         PageSource left_source,
-                                         const PageRoot& right,
-                                         PageSource right_source,
-                                         uint64_t offset,
-                                         const DiffLimits& limits) {
+absl::StatusOr<ArchiveDiff> DiffArchives(
+    const PageRoot& left, PageSource left_source, const PageRoot& right,
+    PageSource right_source, uint64_t offset, const DiffLimits& limits) {
   RETURN_IF_ERROR(ValidateRoot(left));
   RETURN_IF_ERROR(ValidateRoot(right));
   if (limits.max_ranges == 0) {
@@ -130,9 +131,8 @@ absl::StatusOr<ArchiveDiff> DiffArchives(const PageRoot& left,
   const auto [shorter, longer] =
       std::minmax({left.size_bytes, right.size_bytes});
   if (offset > longer) {
-    return absl::OutOfRangeError(
-        absl::StrCat("offset is ", offset, ", the longer archive has ", longer,
-                     " bytes"));
+    return absl::OutOfRangeError(absl::StrCat(
+        "offset is ", offset, ", the longer archive has ", longer, " bytes"));
   }
   Comparison comparison(PageCursor(left, left_source),
                         PageCursor(right, right_source), offset, limits);

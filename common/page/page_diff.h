@@ -47,11 +47,8 @@ struct ArchiveDiff {
 //
 // InvalidArgument: a root's level is above kMaxPageLevel, or max_ranges is 0.
 // OutOfRange: `offset` is beyond the longer archive. Else as FetchPage.
-absl::StatusOr<ArchiveDiff> DiffArchives(const PageRoot& left,
-                                         PageSource left_source,
-                                         const PageRoot& right,
-                                         PageSource right_source,
-                                         uint64_t offset,
-                                         const DiffLimits& limits);
+absl::StatusOr<ArchiveDiff> DiffArchives(
+    const PageRoot& left, PageSource left_source, const PageRoot& right,
+    PageSource right_source, uint64_t offset, const DiffLimits& limits);
 
 }  // namespace cairn

@@ -45,7 +45,8 @@ struct PageCutRule {
 // Builds the tree of pages of one archive from its entries in order, holding
 // at most one unfinished page per level and the last entry, which may still
 // grow. Pure: same entries, same pages, no matter how they were split over
-// calls or checkpoints, or whether Splice (page_splice.h) took them over. Not thread-safe.
+// calls or checkpoints, or whether Splice (page_splice.h) took them over. Not
+// thread-safe.
 class PageTreeBuilder {
  public:
   explicit PageTreeBuilder(const PageCutRule& rule);

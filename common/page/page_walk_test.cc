@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,7 +11,7 @@
 #include "common/model/archive.h"
 #include "common/model/digest.h"
 #include "common/page/page.h"
-#include "common/page/page_tree_builder.h"
+#include "common/page/page_map.h"
 #include "common/page/random_entries.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -26,33 +24,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr PageCutRule kTiny = {
-    .min_entries = 2, .mean_entries = 4, .max_entries = 8};
 constexpr size_t kNoLimit = SIZE_MAX;
 
-// Pages in memory, counting what is fetched.
-class PageMap {
- public:
-  absl::StatusOr<std::string> operator()(const Digest& id) const {
-    ++fetched;
-    const auto found = pages.find(id);
-    if (found == pages.end()) return absl::NotFoundError("no such page");
-    return found->second;
-  }
-
-  std::map<Digest, std::string> pages;
-  mutable int fetched = 0;
-};
-
 PageRoot Build(const std::vector<ChunkEntry>& entries, PageMap& map) {
-  PageTreeBuilder builder(kTiny);
-  for (const ChunkEntry& entry : entries) EXPECT_OK(builder.Add(entry));
-  const absl::StatusOr<PageRoot> root = builder.Finish();
-  EXPECT_OK(root);
-  for (EncodedPage& page : builder.TakePages()) {
-    map.pages.emplace(page.id, std::move(page.bytes));
-  }
-  return *root;
+  return map.Build(kTinyRule, entries);
 }
 
 std::vector<PlacedEntry> NaiveFind(const std::vector<ChunkEntry>& entries,
@@ -112,10 +87,10 @@ TEST(FindEntriesTest, FetchesOnePageALevelForOneByte) {
   const PageRoot root = Build(RandomEntries(2000, random), map);
   ASSERT_GE(root.level, 3u);
   for (int i = 0; i < 100; ++i) {
-    map.fetched = 0;
+    map.fetched.clear();
     ASSERT_OK(FindEntries(root, Between(0, root.size_bytes - 1, random), 1,
                           kNoLimit, map));
-    EXPECT_EQ(map.fetched, static_cast<int>(root.level) + 1);
+    EXPECT_EQ(map.fetched.size(), root.level + 1);
   }
 }
 

@@ -36,6 +36,45 @@ std::vector<ChunkEntry> RandomEntries(size_t count, std::mt19937_64& random) {
   return entries;
 }
 
+std::vector<ChunkEntry> SimilarEntries(size_t count, std::mt19937_64& random) {
+  std::vector<ChunkEntry> entries;
+  for (size_t i = 0; i < count; ++i) {
+    ChunkEntry entry;
+    if (Between(0, 5, random) == 0) {
+      entry.is_hole = true;
+      entry.length = Between(1, 9, random);
+    } else {
+      entry.digest.bytes.fill(static_cast<uint8_t>(Between(1, 8, random)));
+      // Mostly a function of the digest, as it is outside of tests.
+      entry.length = Between(0, 9, random) == 0 ? Between(1, 4, random)
+                                                : entry.digest.bytes[0] % 4 + 1;
+      if (Between(0, 3, random) == 0) entry.repeat = Between(2, 6, random);
+      if (Between(0, 9, random) == 0) entry.domain.bytes.fill(7);
+    }
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+std::vector<ChunkEntry> Clipped(const std::vector<ChunkEntry>& entries,
+                                uint64_t begin, uint64_t end) {
+  std::vector<ChunkEntry> clipped;
+  uint64_t start = 0;
+  for (const ChunkEntry& entry : entries) {
+    const uint64_t low = std::max(start, begin);
+    start += entry.total_length();
+    const uint64_t high = std::min(start, end);
+    if (low >= high) continue;
+    clipped.push_back(entry);
+    if (entry.is_hole) {
+      clipped.back().length = high - low;
+    } else {
+      clipped.back().repeat = (high - low) / entry.length;
+    }
+  }
+  return clipped;
+}
+
 std::vector<ChunkEntry> Joined(const std::vector<ChunkEntry>& entries) {
   std::vector<ChunkEntry> joined;
   for (const ChunkEntry& entry : entries) {
