@@ -1,6 +1,6 @@
 """Where the records of a pack file stand, read by a second opinion.
 
-The layout is drawn in services/chunk_storage/domain/pack_format.h; this
+The layout is drawn in common/pack/pack_format.h; this
 reader shares no code with the one under test.
 """
 

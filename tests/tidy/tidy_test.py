@@ -22,8 +22,9 @@ class IncludeDirections(unittest.TestCase):
     def test_domain_is_pure(self):
         path = "services/index/domain/page_token.cc"
         self.allowed(path, "common/model/digest.h")
+        self.allowed(path, "common/pack/pack_format.h")
         for bad in ("common/io/file_system.h", "common/time/clock.h",
-                    "cairn/record/v1/record.pb.h", "rocksdb/db.h",
+                    "common/pack/pack_file.h", "cairn/record/v1/record.pb.h", "rocksdb/db.h",
                     "services/index/storage/index_store.h"):
             self.refused(path, bad)
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "common/model/record.h"
-#include "services/chunk_storage/domain/pack_format.h"
+#include "common/pack/pack_format.h"
 
 namespace cairn::chunk_storage {
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "services/chunk_storage/domain/pack_format.h"
+#include "common/pack/pack_format.h"
 
 namespace cairn::chunk_storage {
 

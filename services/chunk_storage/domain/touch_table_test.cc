@@ -5,9 +5,9 @@
 #include <random>
 #include <utility>
 
+#include "common/pack/pack_format.h"
 #include "common/testing/seed.h"
 #include "gtest/gtest.h"
-#include "services/chunk_storage/domain/pack_format.h"
 
 namespace cairn::chunk_storage {
 namespace {

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/pack/pack_scanner.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "services/chunk_storage/domain/pack_scanner.h"
 #include "services/chunk_storage/engine/repository_harness.h"
 
 // What ChunkRepository adds to chunk_client_contract.h: packs, their life,

@@ -6,8 +6,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/pack/pack_format.h"
 #include "common/status/status_macros.h"
-#include "services/chunk_storage/domain/pack_format.h"
 #include "services/chunk_storage/domain/record_proof.h"
 #include "services/chunk_storage/engine/pack_recovery.h"
 #include "services/chunk_storage/engine/stored_record_stream.h"

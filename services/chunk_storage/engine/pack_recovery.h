@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/model/record.h"
 #include "common/model/uuid.h"
-#include "services/chunk_storage/domain/pack_scanner.h"
+#include "common/pack/pack_scanner.h"
 #include "services/chunk_storage/engine/pack_set.h"
 #include "services/chunk_storage/engine/place_table.h"
 #include "services/chunk_storage/engine/store_context.h"

@@ -13,7 +13,7 @@
 #include "common/io/file_system.h"
 #include "common/model/record.h"
 #include "common/model/uuid.h"
-#include "services/chunk_storage/domain/pack_format.h"
+#include "common/pack/pack_format.h"
 #include "services/chunk_storage/domain/place.h"
 #include "services/chunk_storage/engine/store_context.h"
 

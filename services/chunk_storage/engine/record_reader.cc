@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/pack/pack_scanner.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
-#include "services/chunk_storage/domain/pack_scanner.h"
 
 namespace cairn::chunk_storage {
 namespace {

@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/log/log.h"
+#include "common/pack/pack_scanner.h"
 #include "common/status/status_macros.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
-#include "services/chunk_storage/domain/pack_scanner.h"
 
 namespace cairn::chunk_storage {
 namespace {

@@ -3,8 +3,8 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "common/pack/pack_format.h"
 #include "common/status/status_macros.h"
-#include "services/chunk_storage/domain/pack_format.h"
 
 namespace cairn::chunk_storage {
 namespace {

@@ -13,7 +13,7 @@
 #include "common/model/datastore.h"
 #include "common/model/record.h"
 #include "common/model/uuid.h"
-#include "services/chunk_storage/domain/pack_format.h"
+#include "common/pack/pack_format.h"
 #include "services/chunk_storage/domain/place.h"
 
 namespace cairn::chunk_storage {
