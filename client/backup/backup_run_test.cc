@@ -148,7 +148,7 @@ TEST_F(BackupRunTest, StdinSurvivesStreamsThatBreakAnywhere) {
   ASSERT_OK_AND_ASSIGN(const auto writer,
                        ThreadPoolExecutor::Create({.threads = 1}));
   ASSERT_OK(writer->Schedule([&] {
-    EXPECT_OK(WriteFully(fds[1], "pipe", content));
+    EXPECT_OK(WriteFully(fds[1], "pipe", content, Interrupt()));
     close(fds[1]);
   }));
   server_.SetFaults({.write_cuts = 12, .max_cut_bytes = 6 * kMiB});

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,10 +13,24 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "client/posix/local_error.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
+namespace {
+
+// Another descriptor of the pipe behind `fd`, on which no write waits; -1 if
+// there can be none. A write that waits cannot be interrupted for sure: the
+// signal may go to another thread, or come right before it. The flag is not
+// set on `fd` itself, which may be shared with the shell.
+int OpenWithoutWaiting(int fd) {
+  return open(absl::StrCat("/proc/self/fd/", fd).c_str(),
+              O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+}  // namespace
 
 void FileDescriptor::Reset() {
   if (fd_ >= 0) close(fd_);
@@ -118,15 +133,24 @@ absl::StatusOr<std::vector<Extent>> LocalFile::Extents(
   return extents;
 }
 
-absl::Status WriteFully(int fd, std::string_view path, std::string_view data) {
+absl::Status WriteFully(int fd, std::string_view path, std::string_view data,
+                        const Interrupt& interrupt) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return LocalError(path, "stat", errno);
+  const FileDescriptor pipe(S_ISFIFO(st.st_mode) ? OpenWithoutWaiting(fd) : -1);
+  const int target = pipe.valid() ? pipe.get() : fd;
+  const int poll_ms =
+      static_cast<int>(absl::ToInt64Milliseconds(Interrupt::kPoll));
   while (!data.empty()) {
-    const ssize_t n = write(fd, data.data(), data.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) {
-      pollfd waiting = {.fd = fd, .events = POLLOUT, .revents = 0};
-      poll(&waiting, 1, 1000);
-      continue;
-    }
+    RETURN_IF_ERROR(interrupt.Check());
+    pollfd waiting = {.fd = target, .events = POLLOUT, .revents = 0};
+    const int ready = poll(&waiting, 1, poll_ms);
+    if (ready < 0 && errno != EINTR) return LocalError(path, "wait", errno);
+    if (ready <= 0) continue;
+    const ssize_t n = S_ISSOCK(st.st_mode)
+                          ? send(target, data.data(), data.size(), MSG_DONTWAIT)
+                          : write(target, data.data(), data.size());
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return LocalError(path, "write", errno);
     data.remove_prefix(static_cast<size_t>(n));
   }

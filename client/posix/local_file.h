@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/posix/interrupt.h"
 
 namespace cairn::client {
 
@@ -92,7 +93,9 @@ class LocalFile {
 };
 
 // Writes all of `data` at the descriptor's position, waiting where it must.
-absl::Status WriteFully(int fd, std::string_view path, std::string_view data);
+// Cancelled: `interrupt` was raised; some of it may be written.
+absl::Status WriteFully(int fd, std::string_view path, std::string_view data,
+                        const Interrupt& interrupt);
 
 // True if every byte is zero.
 bool IsAllZero(std::string_view data);

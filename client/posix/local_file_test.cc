@@ -1,14 +1,20 @@
 #include "client/posix/local_file.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "client/posix/interrupt.h"
 #include "client/posix/local_error.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/testing/status_matchers.h"
 #include "common/testing/temp_dir.h"
 #include "gmock/gmock.h"
@@ -120,6 +126,60 @@ TEST(LocalFileTest, NamesTheFileThatIsMissing) {
   EXPECT_THAT(
       file, StatusIs(absl::StatusCode::kNotFound, HasSubstr(dir.Join("none"))));
   EXPECT_TRUE(IsLocalError(file.status()));
+}
+
+class WriteFullyTest : public testing::Test {
+ protected:
+  WriteFullyTest() {
+    EXPECT_EQ(pipe(fds_), 0);
+    auto writer = ThreadPoolExecutor::Create({.threads = 1});
+    EXPECT_OK(writer);
+    writer_ = *std::move(writer);
+  }
+  ~WriteFullyTest() override {
+    writer_->Shutdown();
+    for (const int fd : fds_) close(fd);
+  }
+
+  void StartWriting() {
+    ASSERT_OK(writer_->Schedule([this] {
+      result_ = WriteFully(fds_[1], "pipe", content_, interrupt_);
+      written_.Notify();
+    }));
+  }
+
+  int fds_[2] = {-1, -1};
+  const std::string content_ = std::string(3 * kMiB + 5, 'x');
+  Interrupt interrupt_;
+  std::unique_ptr<ThreadPoolExecutor> writer_;
+  absl::Notification written_;
+  absl::Status result_;
+};
+
+TEST_F(WriteFullyTest, EndsWhenTheUserAsksAlthoughNobodyReads) {
+  StartWriting();
+  // The writer waits in a full pipe.
+  for (int held = 0; held < fcntl(fds_[0], F_GETPIPE_SZ);) {
+    ASSERT_EQ(ioctl(fds_[0], FIONREAD, &held), 0);
+  }
+  EXPECT_FALSE(written_.HasBeenNotified());
+  interrupt_.Raise();
+  EXPECT_TRUE(written_.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  EXPECT_THAT(result_, StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(WriteFullyTest, WritesAllToASlowReader) {
+  StartWriting();
+  std::string got;
+  char buffer[1777];
+  while (got.size() < content_.size()) {
+    const ssize_t n = read(fds_[0], buffer, sizeof(buffer));
+    ASSERT_GT(n, 0);
+    got.append(buffer, static_cast<size_t>(n));
+  }
+  written_.WaitForNotification();
+  EXPECT_OK(result_);
+  EXPECT_TRUE(got == content_);
 }
 
 TEST(IsAllZeroTest, SeesAnyOtherByte) {

@@ -17,7 +17,8 @@ namespace cairn::client {
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(
     const TargetOptions& options) {
   if (options.path == "-") {
-    return std::make_unique<PipeTarget>(options.stdout_fd, "stdout");
+    return std::make_unique<PipeTarget>(options.stdout_fd, "stdout",
+                                        options.interrupt);
   }
   struct stat status;
   if (stat(options.path.c_str(), &status) != 0) {
@@ -31,7 +32,7 @@ absl::StatusOr<std::unique_ptr<Target>> OpenTarget(
         "the path of a file"));
   }
   if (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode)) {
-    return PipeTarget::Open(options.path);
+    return PipeTarget::Open(options.path, options.interrupt);
   }
   if (!options.overwrite) {
     return absl::AlreadyExistsError(

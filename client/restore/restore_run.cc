@@ -72,7 +72,8 @@ absl::Status RestoreRun::CopyRange(ArchiveReader& reader,
                    OpenTarget({.path = request.target,
                                .size_bytes = reader.end() - reader.begin(),
                                .overwrite = request.overwrite,
-                               .stdout_fd = environment_.stdout_fd}));
+                               .stdout_fd = environment_.stdout_fd,
+                               .interrupt = environment_.interrupt}));
   while (true) {
     RETURN_IF_ERROR(environment_.interrupt->Check());
     ASSIGN_OR_RETURN(const std::optional<Frame> frame, reader.Next());

@@ -5,11 +5,12 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "client/posix/interrupt.h"
 
 namespace cairn::client {
 
 // Where restored bytes go. Pieces come in order and without gaps from offset
-// 0. Errors are LocalErrors. One thread.
+// 0. Errors are LocalErrors, or Cancelled by the user. One thread.
 class Target {
  public:
   virtual ~Target() = default;
@@ -27,6 +28,8 @@ struct TargetOptions {
   uint64_t size_bytes = 0;  // of what will be written
   bool overwrite = false;
   int stdout_fd = 1;
+  // Ends a write that waits for its reader; outlives the target.
+  const Interrupt* interrupt = nullptr;
 };
 
 }  // namespace cairn::client
