@@ -6,12 +6,12 @@
 namespace cairn::index {
 namespace {
 
-absl::Status NotOwner(const GroupName& group, const std::string& principal,
-                      const std::string& owner) {
-  return WithReason(
-      absl::PermissionDeniedError(absl::StrCat(group.ToString(), " belongs to ",
-                                               owner, ", not to ", principal)),
-      reason::kNotOwner, {{"owner", owner}});
+// Reaches clients, who may not learn whose it is.
+absl::Status NotOwner(const GroupName& group, const std::string& principal) {
+  return WithReason(absl::PermissionDeniedError(absl::StrCat(
+                        "group ", group.ToString(),
+                        " belongs to another owner than ", principal)),
+                    reason::kNotOwner);
 }
 
 }  // namespace
@@ -22,7 +22,7 @@ absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
   switch (caller.role) {
     case CallerRole::kClient:
       if (principal != caller.principal) {
-        return NotOwner(group, caller.principal, principal);
+        return NotOwner(group, caller.principal);
       }
       break;
     case CallerRole::kAdmin:
@@ -32,7 +32,7 @@ absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
       return absl::PermissionDeniedError("caller has no role");
   }
   if (!owner.has_value() || *owner == principal) return absl::OkStatus();
-  return NotOwner(group, principal, *owner);
+  return NotOwner(group, principal);
 }
 
 absl::Status CheckMayChange(const Caller& caller, const GroupName& group,
@@ -43,7 +43,7 @@ absl::Status CheckMayChange(const Caller& caller, const GroupName& group,
       return absl::OkStatus();
     case CallerRole::kClient:
       if (caller.principal == owner) return absl::OkStatus();
-      return NotOwner(group, caller.principal, owner);
+      return NotOwner(group, caller.principal);
     case CallerRole::kNone:
       break;
   }

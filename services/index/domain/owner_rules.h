@@ -18,7 +18,8 @@
 namespace cairn::index {
 
 // Whether a session for `principal` may write into `group`, whose owner is
-// `owner` (none: it does not exist yet). PermissionDenied (NOT_OWNER).
+// `owner` (none: it does not exist yet). PermissionDenied (NOT_OWNER), which
+// does not say whose it is: it is passed on to clients.
 absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
                            const GroupName& group,
                            const std::optional<std::string>& owner);

@@ -52,6 +52,22 @@ TEST(OwnerRulesTest, WhoMayWriteFollowsTheTable) {
   }
 }
 
+TEST(OwnerRulesTest, ARefusalDoesNotSayWhoseTheGroupIs) {
+  for (const CallerRole role : {CallerRole::kService, CallerRole::kClient}) {
+    const Caller bob = {
+        .kind = CallerKind::kTls, .role = role, .principal = "bob"};
+    const absl::Status write = CheckMayWrite(bob, "bob", GroupName{}, "ann");
+    EXPECT_FALSE(write.ok());
+    EXPECT_EQ(write.ToString().find("ann"), std::string::npos) << write;
+  }
+  const absl::Status change = CheckMayChange({.kind = CallerKind::kTls,
+                                              .role = CallerRole::kClient,
+                                              .principal = "bob"},
+                                             GroupName{}, "ann");
+  EXPECT_FALSE(change.ok());
+  EXPECT_EQ(change.ToString().find("ann"), std::string::npos) << change;
+}
+
 TEST(OwnerRulesTest, WhoMayChangeAGroup) {
   const auto check = [](CallerRole role, const std::string& caller) {
     return CheckMayChange(

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
+#include "common/log/log.h"
 #include "common/status/reason.h"
 #include "common/status/retry_delay.h"
 #include "common/status/status_macros.h"
@@ -103,8 +104,15 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
   RETURN_IF_ERROR(CheckNamespaceExists(view, request.group.parent));
   ASSIGN_OR_RETURN(const std::optional<GroupRow> group,
                    view.GetGroup(request.group));
-  RETURN_IF_ERROR(
-      CheckMayWrite(call.caller, request.owner, request.group, OwnerOf(group)));
+  const absl::Status may_write =
+      CheckMayWrite(call.caller, request.owner, request.group, OwnerOf(group));
+  if (!may_write.ok()) {
+    // The caller is not told whose it is; the operator is.
+    LOG(INFO) << "session refused group=" << request.group.ToString()
+              << " owner=" << OwnerOf(group).value_or("")
+              << " principal=" << request.owner;
+    return may_write;
+  }
   if (request.base.has_value()) {
     RETURN_IF_ERROR(CheckBase(view, *request.base));
   }

@@ -35,9 +35,9 @@ absl::Status CheckMayWrite(const Caller& caller, const GroupName& group,
   if (caller.principal == owner) return absl::OkStatus();
   return WithReason(
       absl::PermissionDeniedError(absl::StrCat(
-          group.ToString(), " belongs to ", owner, ", not to ",
+          "group ", group.ToString(), " belongs to another owner than ",
           caller.principal.empty() ? "an unknown caller" : caller.principal)),
-      reason::kNotOwner, {{"owner", std::string(owner)}});
+      reason::kNotOwner);
 }
 
 }  // namespace cairn::ingest
