@@ -19,6 +19,16 @@ struct PreparedChange {
   Record event;            // kind kEvent, raw
 };
 
+// Exact, of one datastore.
+struct CatalogStatistics {
+  uint64_t snapshot_count = 0;  // listed
+  uint64_t logical_bytes = 0;   // of them, holes included
+  uint64_t open_sessions = 0;   // open and not fenced
+  // What SessionClient::ListUncancelled names.
+  uint64_t uncancelled_sessions = 0;
+  uint64_t max_sessions = 0;  // of the two kinds together
+};
+
 // The part of index that answers what exists and changes it. Every change is
 // two steps: Prepare → the caller appends the event → Commit. A change that
 // was prepared and never committed has an unknown outcome: it is not visible,
@@ -41,6 +51,9 @@ class CatalogClient {
   // NotFound: no such datastore.
   virtual absl::StatusOr<Datastore> GetDatastore(const Call& call,
                                                  const std::string& name) = 0;
+  // NotFound: no such datastore.
+  virtual absl::StatusOr<CatalogStatistics> GetStatistics(
+      const Call& call, const std::string& datastore) = 0;
   // NotFound: neither listed nor in trash.
   virtual absl::StatusOr<Snapshot> GetSnapshot(const Call& call,
                                                const SnapshotName& name) = 0;

@@ -116,6 +116,22 @@ absl::StatusOr<Datastore> GrpcIndexClient::GetDatastore(
   return Answer(FromProto(response.datastore()));
 }
 
+absl::StatusOr<CatalogStatistics> GrpcIndexClient::GetStatistics(
+    const Call& call, const std::string& datastore) {
+  v1::GetStatisticsRequest request;
+  request.set_datastore(DatastoreNameToProto(datastore));
+  ClientCall client(call, *clock_, kTimeout);
+  v1::GetStatisticsResponse response;
+  RETURN_IF_ERROR(client.Finish(
+      stub_->GetStatistics(client.context(), request, &response)));
+  return CatalogStatistics{
+      .snapshot_count = response.snapshot_count(),
+      .logical_bytes = response.logical_bytes(),
+      .open_sessions = response.open_sessions(),
+      .uncancelled_sessions = response.uncancelled_sessions(),
+      .max_sessions = response.max_sessions()};
+}
+
 absl::StatusOr<Snapshot> GrpcIndexClient::GetSnapshot(
     const Call& call, const SnapshotName& name) {
   v1::GetSnapshotRequest request;

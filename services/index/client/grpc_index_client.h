@@ -41,6 +41,8 @@ class GrpcIndexClient final : public CatalogClient,
                                          const std::string& name) override;
   absl::StatusOr<Snapshot> GetSnapshot(const Call& call,
                                        const SnapshotName& name) override;
+  absl::StatusOr<CatalogStatistics> GetStatistics(
+      const Call& call, const std::string& datastore) override;
   absl::StatusOr<PreparedChange> PrepareChange(
       const Call& call, const CatalogChange& change) override;
   absl::Status CommitChange(const Call& call, const CatalogChange& change,

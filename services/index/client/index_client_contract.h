@@ -432,6 +432,44 @@ TEST_P(IndexClientContract, ARefusalWithoutAManifestIsOfWhatWasPrepared) {
   EXPECT_OK(catalog().CommitChange({}, refused, change.sequence));
 }
 
+TEST_P(IndexClientContract, StatisticsAreExact) {
+  const auto expect = [&](uint64_t snapshots, uint64_t bytes, uint64_t open,
+                          uint64_t uncancelled) {
+    ASSERT_OK_AND_ASSIGN(const CatalogStatistics counted,
+                         catalog().GetStatistics({}, "default"));
+    EXPECT_EQ(counted.snapshot_count, snapshots);
+    EXPECT_EQ(counted.logical_bytes, bytes);
+    EXPECT_EQ(counted.open_sessions, open);
+    EXPECT_EQ(counted.uncancelled_sessions, uncancelled);
+    EXPECT_EQ(counted.max_sessions, 4096u);
+  };
+  expect(0, 0, 0, 0);
+  ASSERT_OK_AND_ASSIGN(const Snapshot first,
+                       BackUp(sessions(), NewIn(TestGroup("a"))));
+  ASSERT_OK_AND_ASSIGN(const Snapshot second,
+                       BackUp(sessions(), NewIn(TestGroup("b"))));
+  const uint64_t bytes = first.size_bytes() + second.size_bytes();
+  EXPECT_GT(bytes, 0u);
+  const NewSession open = NewIn(TestGroup("c"));
+  ASSERT_OK(sessions().OpenSession({}, open));
+  expect(2, bytes, 1, 0);
+  // A publish that is asked for again counts once.
+  ASSERT_OK_AND_ASSIGN(const auto found,
+                       sessions().ListSessions({}, "default", false, {}));
+  for (const Session& one : found.items) {
+    if (one.state != SessionState::kPublished) continue;
+    ASSERT_OK(sessions().CommitPublish({}, one.ref, 1));
+  }
+  const BuiltArchive archive = BuildArchive("a.img", 10, 1);
+  ASSERT_OK(PutArchive(sessions(), open.ref, archive));
+  ASSERT_OK(sessions().PreparePublish({}, open.ref, RequestFor({archive})));
+  expect(2, bytes, 1, 0);
+  ASSERT_OK(sessions().AbortSession({}, open.ref));
+  expect(2, bytes, 0, 1);
+  EXPECT_THAT(catalog().GetStatistics({}, "other"),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_P(IndexClientContract, ManifestsAreListedUntilAnEventCancelsThem) {
   const BuiltArchive archive = BuildArchive("a.img", 10, 1);
   std::vector<RefusedPublishChange> prepared;

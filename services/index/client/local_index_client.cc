@@ -33,6 +33,11 @@ absl::StatusOr<Datastore> LocalIndexClient::GetDatastore(
   return engine_->catalog().GetDatastore(name);
 }
 
+absl::StatusOr<CatalogStatistics> LocalIndexClient::GetStatistics(
+    const Call&, const std::string& datastore) {
+  return engine_->catalog().GetStatistics(datastore);
+}
+
 absl::StatusOr<Snapshot> LocalIndexClient::GetSnapshot(
     const Call&, const SnapshotName& name) {
   return engine_->catalog().GetSnapshot(name);

@@ -73,13 +73,17 @@ struct SessionRow {
   uint64_t cancel_sequence = 0;
 };
 
-// Numbers of a datastore that only grow.
+// Numbers of a datastore. All but the counts only grow.
 struct IndexState {
   uint64_t fence = 0;
   uint64_t highest_epoch = 0;
   uint64_t highest_token = 0;
   uint64_t sequence_limit = 1;  // no sequence at or above it was handed out
   uint64_t namespace_delete_sequence = 0;
+  // Of listed snapshots, exact; changed in the batch that changes the list.
+  uint64_t snapshot_count = 0;
+  uint64_t logical_bytes = 0;
+  bool counted = false;  // the counts are there: rows were once without
 };
 
 }  // namespace cairn::index

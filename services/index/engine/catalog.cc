@@ -153,6 +153,18 @@ absl::StatusOr<Datastore> Catalog::GetDatastore(const std::string& name) const {
   return state->info;
 }
 
+absl::StatusOr<CatalogStatistics> Catalog::GetStatistics(
+    const std::string& datastore) const {
+  ASSIGN_OR_RETURN(const DatastoreState* const state,
+                   datastores_->FindByName(datastore));
+  absl::ReaderMutexLock lock(&state->gate);
+  return CatalogStatistics{.snapshot_count = state->numbers.snapshot_count,
+                           .logical_bytes = state->numbers.logical_bytes,
+                           .open_sessions = state->open_sessions.size(),
+                           .uncancelled_sessions = state->uncancelled.size(),
+                           .max_sessions = max_sessions_};
+}
+
 absl::StatusOr<Snapshot> Catalog::GetSnapshot(const SnapshotName& name) const {
   ASSIGN_OR_RETURN(const DatastoreState* const state,
                    datastores_->FindByName(name.group.parent.datastore));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "common/model/catalog.h"
+#include "services/index/client/catalog_client.h"
 #include "services/index/engine/datastore_registry.h"
 #include "services/index/storage/index_store.h"
 
@@ -12,9 +14,10 @@ namespace cairn::index {
 // Answers what exists. Each answer is one consistent view. Thread-safe.
 class Catalog {
  public:
-  // Both outlive the catalog.
-  Catalog(IndexStore* store, const DatastoreRegistry* datastores)
-      : store_(store), datastores_(datastores) {}
+  // Both outlive the catalog. `max_sessions`: what is refused above it.
+  Catalog(IndexStore* store, const DatastoreRegistry* datastores,
+          size_t max_sessions)
+      : store_(store), datastores_(datastores), max_sessions_(max_sessions) {}
 
   absl::StatusOr<ListPage<Datastore>> ListDatastores(
       const PageRequest& page) const;
@@ -31,11 +34,14 @@ class Catalog {
       const SnapshotQuery& query, const PageRequest& page) const;
 
   absl::StatusOr<Datastore> GetDatastore(const std::string& name) const;
+  absl::StatusOr<CatalogStatistics> GetStatistics(
+      const std::string& datastore) const;
   absl::StatusOr<Snapshot> GetSnapshot(const SnapshotName& name) const;
 
  private:
   IndexStore* const store_;
   const DatastoreRegistry* const datastores_;
+  const size_t max_sessions_;
 };
 
 }  // namespace cairn::index

@@ -125,6 +125,14 @@ class CrashTest : public ::testing::Test {
     EXPECT_EQ(groups->items.size(), snapshots->items.size());
     EXPECT_GE(snapshots->items.size(), promised_.published.size());
     EXPECT_EQ(state == SessionState::kPublished, !snapshots->items.empty());
+    auto counted = client().GetStatistics({}, "default");
+    ASSERT_OK(counted);
+    EXPECT_EQ(counted->snapshot_count, snapshots->items.size());
+    uint64_t logical_bytes = 0;
+    for (const Snapshot& snapshot : snapshots->items) {
+      logical_bytes += snapshot.size_bytes();
+    }
+    EXPECT_EQ(counted->logical_bytes, logical_bytes);
     for (const Snapshot& snapshot : snapshots->items) {
       ASSERT_EQ(snapshot.archives.size(), archives_.size());
       for (const BuiltArchive& archive : archives_) {

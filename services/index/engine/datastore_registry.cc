@@ -46,6 +46,7 @@ absl::Status DatastoreRegistry::Load(const Datastore& datastore) {
         "datastores ", datastore.name, " and ",
         by_uuid_.at(datastore.ref.uuid)->info.name, " have the same UUID"));
   }
+  if (!numbers.counted) RETURN_IF_ERROR(CountSnapshots(*state));
   RETURN_IF_ERROR(LoadSessions(*state));
   by_name_.emplace(datastore.name, std::move(state));
   return absl::OkStatus();
@@ -68,6 +69,28 @@ absl::Status DatastoreRegistry::LoadSessions(DatastoreState& state) {
     TrackSession(state, *id, row);
   }
   return cursor->status();
+}
+
+absl::Status DatastoreRegistry::CountSnapshots(DatastoreState& state) {
+  const std::string prefix = DatastorePrefix(state.info.ref.uuid);
+  const IndexView view = store_->NewView(state.info.ref.uuid);
+  absl::MutexLock lock(&state.gate);
+  IndexState numbers = state.numbers;
+  numbers.snapshot_count = 0;
+  numbers.logical_bytes = 0;
+  const auto cursor = view.Scan(Table::kSnapshots, prefix, PrefixEnd(prefix));
+  for (; cursor->Valid(); cursor->Next()) {
+    ASSIGN_OR_RETURN(const SnapshotRow row,
+                     DecodeAt(Table::kSnapshots, *cursor, DecodeSnapshot));
+    if (row.state != SnapshotState::kListed) continue;
+    ++numbers.snapshot_count;
+    for (const Archive& archive : row.archives) {
+      numbers.logical_bytes += archive.root.size_bytes;
+    }
+  }
+  RETURN_IF_ERROR(cursor->status());
+  numbers.counted = true;
+  return CommitNumbers(*store_, state, numbers);
 }
 
 absl::StatusOr<DatastoreState*> DatastoreRegistry::FindByName(
@@ -153,6 +176,7 @@ absl::Status DatastoreRegistry::Add(const Datastore& datastore) {
   // Numbers from the second block on are for all that comes after.
   IndexState numbers;
   numbers.sequence_limit = 1 + kSequenceBlock;
+  numbers.counted = true;
   IndexBatch batch(datastore.ref.uuid);
   batch.PutDatastore(datastore);
   batch.PutState(numbers);

@@ -65,6 +65,9 @@ class DatastoreRegistry {
   absl::Status Load(const Datastore& datastore);
   absl::Status LoadSessions(DatastoreState& state)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // For a state that was written before there were counts.
+  absl::Status CountSnapshots(DatastoreState& state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckAddableLocked(const Datastore& datastore) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 

@@ -214,6 +214,12 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
   IndexBatch batch(uuid);
   batch.PutGroup(row.snapshot.group, WithSnapshot(std::move(group), *manifest));
   batch.PutSnapshot(row.snapshot, ToRow(*manifest, Sha256(row.manifest)));
+  IndexState numbers = state.numbers;
+  ++numbers.snapshot_count;
+  for (const Archive& archive : manifest->archives) {
+    numbers.logical_bytes += archive.root.size_bytes;
+  }
+  batch.PutState(numbers);
   row.state = SessionState::kPublished;
   row.end_time = clock_->Now();
   row.manifest.clear();
@@ -221,6 +227,7 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
   // One batch, so that nobody sees half of it; synced, so that what is
   // answered stays; under the gate, so that no fence came in between.
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
+  state.numbers = numbers;
   metrics_->open_sessions.Add(TrackSession(state, session.session, row));
   return absl::OkStatus();
 }

@@ -146,6 +146,30 @@ TEST_F(SessionLimitsTest, ARowIsKeptUntilItsManifestIsCancelled) {
               HasReasonCode(reason::kSessionNotFound));
 }
 
+TEST_F(SessionLimitsTest, AStateWithoutCountsIsCountedAtTheStart) {
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                       BackUp(client(), NewIn("web1")));
+  IndexStore store(&index_->kv());
+  ASSERT_OK_AND_ASSIGN(IndexState state, store.GetState(ref_.uuid));
+  EXPECT_TRUE(state.counted);
+  state.counted = false;
+  state.snapshot_count = 0;
+  state.logical_bytes = 0;
+  IndexBatch batch(ref_.uuid);
+  batch.PutState(state);
+  ASSERT_OK(store.Commit(batch, Durability::kSynced));
+  ASSERT_OK(index_->Restart(random_));
+  ASSERT_OK_AND_ASSIGN(const CatalogStatistics counted,
+                       client().GetStatistics({}, "default"));
+  EXPECT_EQ(counted.snapshot_count, 1u);
+  EXPECT_EQ(counted.logical_bytes, snapshot.size_bytes());
+  ASSERT_OK(BackUp(client(), NewIn("web2")));
+  ASSERT_OK(index_->Restart(random_));
+  ASSERT_OK_AND_ASSIGN(const CatalogStatistics more,
+                       client().GetStatistics({}, "default"));
+  EXPECT_EQ(more.snapshot_count, 2u);
+}
+
 TEST_F(SessionLimitsTest, ArchivesAndBuilderStatesOfASessionAreBounded) {
   const NewSession request = NewIn("web1");
   ASSERT_OK(client().OpenSession({}, request));

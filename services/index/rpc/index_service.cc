@@ -66,6 +66,7 @@ std::vector<AuthorizationRow> IndexServiceImpl::Authorization() {
   return {
       {service + "ListDatastores", kAdminsAndServices},
       {service + "GetDatastore", kAdminsAndServices},
+      {service + "GetStatistics", kAdminsAndServices},
       {service + "ListNamespaces", kAdminsAndServices},
       {service + "ListGroups", kAdminsAndServices},
       {service + "ListSnapshots", kAdminsAndServices},
@@ -111,6 +112,24 @@ grpc::ServerUnaryReactor* IndexServiceImpl::GetDatastore(
     ASSIGN_OR_RETURN(const Datastore datastore,
                      engine_->catalog().GetDatastore(name));
     *response->mutable_datastore() = cairn::ToProto(datastore);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* IndexServiceImpl::GetStatistics(
+    grpc::CallbackServerContext* context,
+    const v1::GetStatisticsRequest* request,
+    v1::GetStatisticsResponse* response) {
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string datastore,
+                     DatastoreNameFromProto("datastore", request->datastore()));
+    ASSIGN_OR_RETURN(const CatalogStatistics counted,
+                     engine_->catalog().GetStatistics(datastore));
+    response->set_snapshot_count(counted.snapshot_count);
+    response->set_logical_bytes(counted.logical_bytes);
+    response->set_open_sessions(counted.open_sessions);
+    response->set_uncancelled_sessions(counted.uncancelled_sessions);
+    response->set_max_sessions(counted.max_sessions);
     return absl::OkStatus();
   });
 }

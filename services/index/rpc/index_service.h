@@ -30,6 +30,10 @@ class IndexServiceImpl final : public v1::IndexService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetDatastoreRequest* request,
       v1::GetDatastoreResponse* response) override;
+  grpc::ServerUnaryReactor* GetStatistics(
+      grpc::CallbackServerContext* context,
+      const v1::GetStatisticsRequest* request,
+      v1::GetStatisticsResponse* response) override;
   grpc::ServerUnaryReactor* ListNamespaces(
       grpc::CallbackServerContext* context,
       const v1::ListNamespacesRequest* request,

@@ -246,6 +246,9 @@ std::string EncodeState(const IndexState& state) {
   proto.set_highest_token(state.highest_token);
   proto.set_sequence_limit(state.sequence_limit);
   proto.set_namespace_delete_sequence(state.namespace_delete_sequence);
+  proto.set_snapshot_count(state.snapshot_count);
+  proto.set_logical_bytes(state.logical_bytes);
+  proto.set_counted(state.counted);
   return proto.SerializeAsString();
 }
 
@@ -257,7 +260,10 @@ absl::StatusOr<IndexState> DecodeState(std::string_view bytes) {
       .highest_epoch = proto.highest_epoch(),
       .highest_token = proto.highest_token(),
       .sequence_limit = proto.sequence_limit(),
-      .namespace_delete_sequence = proto.namespace_delete_sequence()};
+      .namespace_delete_sequence = proto.namespace_delete_sequence(),
+      .snapshot_count = proto.snapshot_count(),
+      .logical_bytes = proto.logical_bytes(),
+      .counted = proto.counted()};
 }
 
 }  // namespace cairn::index

@@ -172,6 +172,11 @@ absl::StatusOr<Snapshot> FakeIndex::GetSnapshot(const Call& call,
   return snapshot;
 }
 
+absl::StatusOr<CatalogStatistics> FakeIndex::GetStatistics(const Call&,
+                                                           const std::string&) {
+  return NotNeeded();
+}
+
 absl::StatusOr<PreparedChange> FakeIndex::PrepareChange(const Call&,
                                                         const CatalogChange&) {
   return NotNeeded();
