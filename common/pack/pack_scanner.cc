@@ -84,6 +84,9 @@ absl::StatusOr<std::optional<PackEntry>> PackScanner::ProveRecord(
   if (!bytes.ok() || bytes->size() != whole ||
       Sha256(bytes->substr(kRecordHeaderBytes)) != header.payload_digest) {
     AddDamage(offset, extent);
+    if (damaged_records_.size() < kMaxPackRecords) {
+      damaged_records_.push_back(EntryOf(header, offset));
+    }
     return std::nullopt;
   }
   return EntryOf(header, offset);
@@ -140,32 +143,40 @@ absl::StatusOr<std::optional<PackContents>> ReadPackFooter(
   return PackContents{trailer->footer_offset, *std::move(entries)};
 }
 
+absl::StatusOr<RecordHeader> ReadPackRecordHeader(const Uuid& pack,
+                                                  uint64_t offset,
+                                                  const PackRead& read) {
+  ASSIGN_OR_RETURN(const std::string bytes, read(offset, kRecordHeaderBytes));
+  absl::StatusOr<RecordHeader> header = DecodeRecordHeader(bytes, pack, offset);
+  if (header.ok()) return header;
+  return WithContext(header.status(),
+                     absl::StrCat("pack ", pack.ToString(), " at ", offset));
+}
+
 absl::StatusOr<Record> ReadPackRecord(const Uuid& pack, const RecordKey& key,
                                       uint64_t offset, uint32_t stored_length,
                                       const PackRead& read) {
-  ASSIGN_OR_RETURN(const std::string bytes, read(offset, kRecordHeaderBytes));
   const std::string where =
       absl::StrCat("pack ", pack.ToString(), " at ", offset);
-  const absl::StatusOr<RecordHeader> header =
-      DecodeRecordHeader(bytes, pack, offset);
-  if (!header.ok()) return WithContext(header.status(), where);
-  if (header->key != key || header->stored_length != stored_length) {
+  ASSIGN_OR_RETURN(const RecordHeader header,
+                   ReadPackRecordHeader(pack, offset, read));
+  if (header.key != key || header.stored_length != stored_length) {
     return absl::DataLossError(absl::StrCat(
-        where, ": holds ", header->key.ToString(), " of ",
-        header->stored_length, " bytes, expected were ", stored_length));
+        where, ": holds ", header.key.ToString(), " of ", header.stored_length,
+        " bytes, expected were ", stored_length));
   }
   Record record = {.key = key,
-                   .encoding = header->encoding,
-                   .plain_length = header->plain_length,
-                   .payload_digest = header->payload_digest,
-                   .sequence = header->sequence};
+                   .encoding = header.encoding,
+                   .plain_length = header.plain_length,
+                   .payload_digest = header.payload_digest,
+                   .sequence = header.sequence};
   ASSIGN_OR_RETURN(record.payload,
                    read(offset + kRecordHeaderBytes, stored_length));
   const Digest digest = Sha256(record.payload);
-  if (digest != header->payload_digest) {
+  if (digest != header.payload_digest) {
     return absl::DataLossError(absl::StrCat(where, ": payload digest is ",
                                             digest.ToHex(), ", header says ",
-                                            header->payload_digest.ToHex()));
+                                            header.payload_digest.ToHex()));
   }
   return record;
 }

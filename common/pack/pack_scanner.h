@@ -46,6 +46,11 @@ class PackScanner {
   // So far: bytes that are neither a proved record nor zeros.
   uint64_t damaged_bytes() const { return damaged_bytes_; }
   const std::vector<DamagedRange>& damaged() const { return damaged_; }
+  // Of those, the records whose header holds and whose payload does not; at
+  // most kMaxPackRecords.
+  const std::vector<PackEntry>& damaged_records() const {
+    return damaged_records_;
+  }
 
  private:
   absl::Status ReadHeaderBlock();
@@ -69,6 +74,7 @@ class PackScanner {
   std::string window_;
   uint64_t damaged_bytes_ = 0;
   std::vector<DamagedRange> damaged_;
+  std::vector<PackEntry> damaged_records_;
 };
 
 // The entries of the pack's footer, if it has a valid one (nullopt if not).
@@ -79,6 +85,11 @@ struct PackContents {
 };
 absl::StatusOr<std::optional<PackContents>> ReadPackFooter(
     const Uuid& pack, uint64_t file_bytes, const PackRead& read);
+
+// The header of the record at `offset`, proved. DataLoss: there is none.
+absl::StatusOr<RecordHeader> ReadPackRecordHeader(const Uuid& pack,
+                                                  uint64_t offset,
+                                                  const PackRead& read);
 
 // The record of `key` whose header is at `offset`, with a payload of
 // `stored_length` bytes. DataLoss: it is not there, or does not prove.
