@@ -41,9 +41,9 @@ struct ArchiveDiff {
 // same length, domain and digest, however the entries around are joined.
 //
 // Both trees are walked in lockstep. A page that both have at the same offset
-// is not fetched; what is fetched are pages that differ, each once a call and
-// at most one a level again where a call goes on. Holds one page a level of
-// each archive.
+// is not fetched. What is fetched are pages that differ, each once; a call
+// that goes on where another stopped fetches at most one page a level of each
+// archive again. Holds one page a level of each archive.
 //
 // InvalidArgument: a root's level is above kMaxPageLevel, or max_ranges is 0.
 // OutOfRange: `offset` is beyond the longer archive. Else as FetchPage.
