@@ -1,5 +1,6 @@
 #include "services/ingest/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -91,15 +92,28 @@ absl::Status IngestServer::Start(ServiceContext& context) {
                                  .executor = context.executor(),
                                  .random = random_,
                                  .metrics = metrics_.get()});
+  changes_ = std::make_unique<CatalogChanges>(peers, context.clock());
+  upkeep_ = std::make_unique<SessionUpkeep>(
+      SessionUpkeep::Options{
+          .period = std::max(absl::Minutes(1), options_.lease_ttl / 2)},
+      SessionUpkeep::Dependencies{.peers = peers,
+                                  .changes = changes_.get(),
+                                  .clock = context.clock(),
+                                  .executor = context.executor()});
   services_ = std::make_unique<IngestServices>(
       engine_.get(), context.dispatcher(), reply_executor_.get());
-  return services_->Register(context);
+  RETURN_IF_ERROR(services_->Register(context));
+  upkeep_->Start();
+  return absl::OkStatus();
 }
 
 void IngestServer::Drain() {}
 
 void IngestServer::Stop() {
+  if (upkeep_ != nullptr) upkeep_->Stop();
   services_.reset();
+  upkeep_.reset();
+  changes_.reset();
   engine_.reset();
   reply_executor_.reset();
   metrics_.reset();

@@ -11,8 +11,10 @@
 #include "common/random/system_random.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
+#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/ingest_engine.h"
 #include "services/ingest/engine/peers.h"
+#include "services/ingest/engine/session_upkeep.h"
 #include "services/ingest/metrics.h"
 #include "services/ingest/options.h"
 #include "services/ingest/rpc/ingest_services.h"
@@ -47,6 +49,8 @@ class IngestServer final : public Service {
   std::unique_ptr<IngestMetrics> metrics_;
   std::unique_ptr<ThreadPoolExecutor> reply_executor_;
   std::unique_ptr<IngestEngine> engine_;
+  std::unique_ptr<CatalogChanges> changes_;
+  std::unique_ptr<SessionUpkeep> upkeep_;
   std::unique_ptr<IngestServices> services_;
 };
 

@@ -7,19 +7,24 @@
 
 namespace cairn {
 
-InMemoryIndex::InMemoryIndex(const Clock* clock)
-    : clock_(clock), metrics_(&registry_), kv_(index::TableNames().size()) {}
+InMemoryIndex::InMemoryIndex(const Clock* clock,
+                             const index::IndexEngine::Options& options)
+    : clock_(clock),
+      options_(options),
+      metrics_(&registry_),
+      kv_(index::TableNames().size()) {}
 
 absl::StatusOr<std::unique_ptr<InMemoryIndex>> InMemoryIndex::Open(
-    const Clock* clock, absl::BitGenRef random) {
-  std::unique_ptr<InMemoryIndex> made(new InMemoryIndex(clock));
+    const Clock* clock, absl::BitGenRef random,
+    const index::IndexEngine::Options& options) {
+  std::unique_ptr<InMemoryIndex> made(new InMemoryIndex(clock, options));
   RETURN_IF_ERROR(made->OpenEngine(random));
   return made;
 }
 
 absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
-  ASSIGN_OR_RETURN(
-      engine_, index::IndexEngine::Open({}, &kv_, clock_, random, &metrics_));
+  ASSIGN_OR_RETURN(engine_, index::IndexEngine::Open(options_, &kv_, clock_,
+                                                     random, &metrics_));
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,
                             .role = CallerRole::kService,

@@ -19,7 +19,8 @@ class InMemoryIndex {
  public:
   // `clock` outlives the index; `random` gives the UUID of "default".
   static absl::StatusOr<std::unique_ptr<InMemoryIndex>> Open(
-      const Clock* clock, absl::BitGenRef random);
+      const Clock* clock, absl::BitGenRef random,
+      const index::IndexEngine::Options& options = {});
 
   LocalIndexClient& client() { return *client_; }
   MemoryKvStore& kv() { return kv_; }
@@ -31,10 +32,11 @@ class InMemoryIndex {
   absl::Status Restart(absl::BitGenRef random);
 
  private:
-  explicit InMemoryIndex(const Clock* clock);
+  InMemoryIndex(const Clock* clock, const index::IndexEngine::Options& options);
   absl::Status OpenEngine(absl::BitGenRef random);
 
   const Clock* const clock_;
+  const index::IndexEngine::Options options_;
   MetricRegistry registry_;
   index::IndexMetrics metrics_;
   MemoryKvStore kv_;

@@ -1,6 +1,5 @@
 #include "services/ingest/engine/suite_status.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/status/reason.h"
@@ -19,45 +18,19 @@ void NoteProblem(ServiceStatus& service, const absl::Status& error) {
 
 }  // namespace
 
-void SuiteObserver::CountCatalog(const Call& call, uint64_t& snapshots_left,
-                                 DatastoreStatus& status,
-                                 ServiceStatus& index) {
-  SnapshotQuery query;
-  query.parent.datastore = status.name;
-  query.max_depth = kMaxNamespaceDepth;
-  PageRequest page;
-  while (snapshots_left > 0) {
-    page.page_size =
-        static_cast<uint32_t>(std::min<uint64_t>(snapshots_left, kMaxPageSize));
-    const absl::StatusOr<ListPage<Snapshot>> found =
-        peers_.catalog->ListSnapshots(ForPeer(call, *clock_), query, page);
-    if (!found.ok()) return NoteProblem(index, found.status());
-    status.snapshot_count += found->items.size();
-    for (const Snapshot& snapshot : found->items) {
-      status.logical_bytes += snapshot.size_bytes();
-    }
-    snapshots_left -= std::min<uint64_t>(snapshots_left, found->items.size());
-    page.page_token = found->next_page_token;
-    if (page.page_token.empty()) break;
-  }
-  page = {.page_size = kMaxPageSize};
-  while (status.open_sessions < kMaxCountedSessions) {
-    const absl::StatusOr<ListPage<Session>> found =
-        peers_.sessions->ListSessions(ForPeer(call, *clock_), status.name,
-                                      /*open_only=*/true, page);
-    if (!found.ok()) return NoteProblem(index, found.status());
-    status.open_sessions += found->items.size();
-    page.page_token = found->next_page_token;
-    if (page.page_token.empty()) break;
-  }
-}
-
 DatastoreStatus SuiteObserver::ObserveDatastore(const Call& call,
                                                 const Datastore& datastore,
-                                                uint64_t& snapshots_left,
                                                 SuiteStatus& suite) {
   DatastoreStatus status{.name = datastore.name};
-  CountCatalog(call, snapshots_left, status, suite.services[kIndex]);
+  const absl::StatusOr<CatalogStatistics> counted =
+      peers_.catalog->GetStatistics(ForPeer(call, *clock_), datastore.name);
+  if (counted.ok()) {
+    status.snapshot_count = counted->snapshot_count;
+    status.logical_bytes = counted->logical_bytes;
+    status.open_sessions = counted->open_sessions;
+  } else {
+    NoteProblem(suite.services[kIndex], counted.status());
+  }
 
   const absl::StatusOr<StoreStatistics> store =
       peers_.chunks->Statistics(ForPeer(call, *clock_), datastore.ref);
@@ -107,10 +80,8 @@ absl::StatusOr<SuiteStatus> SuiteObserver::Observe(
     if (found.ok()) datastores.push_back(*std::move(found));
   }
   if (!listed.ok()) NoteProblem(suite.services[kIndex], listed);
-  uint64_t snapshots_left = kMaxCountedSnapshots;
   for (const Datastore& found : datastores) {
-    suite.datastores.push_back(
-        ObserveDatastore(call, found, snapshots_left, suite));
+    suite.datastores.push_back(ObserveDatastore(call, found, suite));
   }
   return suite;
 }

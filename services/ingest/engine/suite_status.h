@@ -44,10 +44,6 @@ struct SuiteStatus {
 // The suite as this process sees it. Thread-safe.
 class SuiteObserver {
  public:
-  // Snapshots are counted by walking their list: more than this in one
-  // answer are not counted, so the counts are lower bounds then.
-  static constexpr uint64_t kMaxCountedSnapshots = 100'000;
-  static constexpr uint64_t kMaxCountedSessions = 10'000;
   static constexpr uint32_t kMaxDatastores = 100;
 
   // All outlive the observer.
@@ -61,10 +57,7 @@ class SuiteObserver {
 
  private:
   DatastoreStatus ObserveDatastore(const Call& call, const Datastore& datastore,
-                                   uint64_t& snapshots_left,
                                    SuiteStatus& suite);
-  void CountCatalog(const Call& call, uint64_t& snapshots_left,
-                    DatastoreStatus& status, ServiceStatus& index);
 
   const Peers peers_;
   const Clock* const clock_;
