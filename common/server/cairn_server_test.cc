@@ -276,6 +276,7 @@ TEST_F(CairnServerTest, BoundsTheStreamsOfOneClient) {
                        HasSubstr("client web1@tls has 1 streams")));
   stream->WritesDone();
   EXPECT_OK(first.Finish(stream->Finish()));
+  EXPECT_TRUE(server->AwaitIdle(kTimeout));
   ClientCall third({}, clock_, kTimeout);
   const auto silent = stub->EchoStream(third.context());
   EXPECT_FALSE(silent->Read(&response));
