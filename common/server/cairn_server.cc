@@ -275,6 +275,11 @@ absl::Status CairnServer::Parts::StartServing() {
                        " is in use or not of this machine"));
     }
     ports_.push_back(static_cast<uint16_t>(chosen[i]));
+    if (endpoints[i].kind != Endpoint::Kind::kPlaintext) continue;
+    LOG(WARNING) << "every user of this machine is an administrator at port="
+                 << chosen[i]
+                 << ", since it is plaintext; take it out of the setting "
+                    "listen, or give the tls-... settings, to keep them out";
   }
   return absl::OkStatus();
 }

@@ -30,6 +30,7 @@ namespace {
 using ::cairn::testing::v1::EchoRequest;
 using ::cairn::testing::v1::EchoResponse;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kProgram[] = "common/server/echo_server";
 
@@ -171,12 +172,48 @@ TEST_F(RunServerTest, ASecondSignalEndsTheDrain) {
   EXPECT_THAT(process.output(), HasSubstr("second signal"));
 }
 
+// What ends a stream of a backup or restore whose server's machine is gone:
+// calls with bulk data have no deadline.
+TEST_F(RunServerTest, AClientGivesUpAServerThatIsSilent) {
+  Process process(Arguments());
+  process.WaitForLine("server started");
+  ASSERT_OK_AND_ASSIGN(const auto channel,
+                       CreateChannel({.target = address_,
+                                      .keepalive_time = absl::Seconds(1),
+                                      .keepalive_timeout = absl::Seconds(1)}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  ClientCall client({}, clock_, absl::Seconds(60));
+  const auto stream = stub->EchoStream(client.context());
+  EchoResponse response;
+  ASSERT_TRUE(stream->Write(EchoRequest()));
+  ASSERT_TRUE(stream->Read(&response));
+  process.Signal(SIGSTOP);
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_THAT(client.Finish(stream->Finish()),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
 TEST_F(RunServerTest, ASignalEndsAStartThatTakesLong) {
   Process process(Arguments({"--endless-start=true"}));
   ASSERT_NE(process.WaitForLine("start takes for ever"), "");
   process.Signal(SIGTERM);
   EXPECT_EQ(process.Wait(), 128 + SIGTERM);
   EXPECT_THAT(process.output(), HasSubstr("asked to stop while it started"));
+}
+
+TEST_F(RunServerTest, WarnsWhereEveryLocalUserIsAnAdministrator) {
+  constexpr char kWarning[] = "every user of this machine";
+  Process loopback(Arguments({"--listen=127.0.0.1:0"}));
+  const std::string warning = loopback.WaitForLine(kWarning);
+  EXPECT_THAT(warning, HasSubstr("\"warning\""));
+  EXPECT_THAT(warning, HasSubstr("setting listen"));
+  loopback.Signal(SIGTERM);
+  EXPECT_EQ(loopback.Wait(), 0);
+  Process local(Arguments());
+  local.WaitForLine("server started");
+  local.Signal(SIGTERM);
+  EXPECT_EQ(local.Wait(), 0);
+  EXPECT_THAT(local.output(), Not(HasSubstr(kWarning)));
 }
 
 TEST_F(RunServerTest, RefusesWrongSettingsWithATextForPeople) {

@@ -82,6 +82,12 @@ absl::Status CheckReplaceable(const std::string& path) {
 absl::StatusOr<UniqueFd> Listen(const std::string& path, mode_t mode) {
   const std::string temporary = absl::StrCat(path, "~");
   ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(temporary));
+  // Such as /run/cairn, which does not survive a boot. It is not removed: the
+  // next process may be about to use it.
+  const std::string folder = path.substr(0, path.rfind('/'));
+  if (!folder.empty() && mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
+    return ErrnoStatus(path, "create its directory");
+  }
   UniqueFd listener = NewSocket();
   if (!listener.valid()) return ErrnoStatus(path, "socket");
   unlink(temporary.c_str());

@@ -21,7 +21,9 @@ namespace cairn {
 class UnixListener {
  public:
   struct Options {
-    std::string path;  // absolute, at most 106 bytes
+    // Absolute, at most 106 bytes. Its directory is made where the one above
+    // is there.
+    std::string path;
     // See CallerFromUid. Without these the socket's mode is 0600, else 0666.
     std::vector<uint32_t> allowed_uids;
   };

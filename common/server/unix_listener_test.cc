@@ -64,6 +64,13 @@ TEST_F(UnixListenerTest, HandsOnConnectionsWithTheirCaller) {
   EXPECT_EQ(caller.role, CallerRole::kAdmin);
 }
 
+TEST_F(UnixListenerTest, MakesTheDirectoryOfItsSocket) {
+  const std::string path = directory_.Join("run/s");
+  ASSERT_OK_AND_ASSIGN(const auto listener,
+                       UnixListener::Open({.path = path}, Ignore));
+  EXPECT_TRUE(Connect(path).valid());
+}
+
 TEST_F(UnixListenerTest, IsOpenForAllWhereUsersAreAllowed) {
   ASSERT_OK_AND_ASSIGN(
       const auto listener,
@@ -120,7 +127,7 @@ TEST_F(UnixListenerTest, RefusesToReplaceAFile) {
 TEST_F(UnixListenerTest, RefusesPathsThatCannotBeUsed) {
   for (const std::string& path :
        {std::string("relative"), std::string(), "/" + std::string(107, 'x'),
-        directory_.Join("missing/s")}) {
+        directory_.Join("no/such/s")}) {
     EXPECT_THAT(UnixListener::Open({.path = path}, Ignore),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << path;
