@@ -1,7 +1,9 @@
 """Runs Cairn as real processes, and kills them."""
 
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -26,7 +28,7 @@ class Suite:
     """
 
     def __init__(self, binaries, data, sockets, split=False, extra=(),
-                 drain_seconds=None, lease_seconds=None):
+                 drain_seconds=None, lease_seconds=None, metrics=False):
         self.binaries = binaries
         self.data = data
         self.sockets = sockets
@@ -34,6 +36,7 @@ class Suite:
         self.extra = list(extra)  # arguments of every process
         self.drain_seconds = drain_seconds
         self.lease_seconds = lease_seconds
+        self.metrics = metrics  # whether each process serves /metrics
         self.prefix = []  # a program that runs each process, such as strace
         self.processes = {}
         self.log_path = os.path.join(sockets, "log")
@@ -51,7 +54,7 @@ class Suite:
             self.binaries[name],
             f"--data-dir={self.data_dir(name)}",
             f"--listen={self.socket(name)}",
-            "--metrics-listen="]
+            f"--metrics-listen={'127.0.0.1:0' if self.metrics else ''}"]
         if self.drain_seconds is not None:
             command.append(f"--drain-timeout={self.drain_seconds}s")
         prefix = {"cairnd": "--ingest-", "ingest": "--"}.get(name)
@@ -136,6 +139,17 @@ class Suite:
                 if line.startswith("VmHWM:"):
                     peaks[name] = int(line.split()[1]) * 1024
         return peaks
+
+    def metrics_port(self, name):
+        """Where the running process `name` serves /metrics."""
+        ports = []
+        for line in pathlib.Path(self.log_path).read_text().splitlines():
+            entry = json.loads(line)
+            found = re.search(r"server started .*metrics_port=(\d+)",
+                              entry["msg"])
+            if found and entry["service"] == name:
+                ports.append(int(found.group(1)))
+        return ports[-1]
 
     def log_tail(self, size=4000):
         try:
