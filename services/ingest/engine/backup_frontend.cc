@@ -10,6 +10,7 @@
 #include "common/status/status_macros.h"
 #include "services/ingest/domain/chunker_choice.h"
 #include "services/ingest/domain/owner_rule.h"
+#include "services/ingest/domain/session_state.h"
 #include "services/ingest/engine/frame_store.h"
 #include "services/ingest/engine/stage_timer.h"
 
@@ -20,40 +21,11 @@ constexpr size_t kMaxClientLabelBytes = 256;
 // Snapshots that are looked at for a good base before none is used.
 constexpr uint32_t kMaxBaseCandidates = 64;
 
-absl::Status CheckOpen(const Session& session) {
-  switch (session.state) {
-    case SessionState::kOpen:
-      return absl::OkStatus();
-    case SessionState::kFenced:
-      return WithReason(absl::AbortedError(absl::StrCat(
-                            "session ", session.ref.session.ToString(),
-                            " was overtaken by a sweep; start a new session")),
-                        reason::kSessionFenced);
-    case SessionState::kPublished:
-    case SessionState::kAborted:
-      break;
-  }
-  return WithReason(
-      absl::FailedPreconditionError(absl::StrCat(
-          "session ", session.ref.session.ToString(), " is ",
-          session.state == SessionState::kPublished ? "published" : "aborted",
-          "; open a new one to write more")),
-      reason::kSessionEnded);
-}
-
-// Whether index has decided, so that asking again cannot succeed.
-bool IsDefinitive(const absl::Status& error) {
-  switch (error.code()) {
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kPermissionDenied:
-      return true;
-    default:
-      return false;
-  }
+// Only a session whose archives are all complete can have prepared.
+bool MayBePrepared(const Session& session) {
+  return !session.archives.empty() &&
+         std::all_of(session.archives.begin(), session.archives.end(),
+                     [](const ArchiveCheckpoint& a) { return a.complete(); });
 }
 
 absl::Status CheckSameRequest(const Session& session,
@@ -152,16 +124,19 @@ absl::StatusOr<Session> BackupFrontend::OpenSession(
   RETURN_IF_ERROR(Validate(request));
   absl::StatusOr<Session> session =
       FindOwn(call, {request.group.parent.datastore, request.request_id});
-  if (session.ok()) {
-    RETURN_IF_ERROR(CheckSameRequest(*session, request));
-    // The client is back: its lease may have run out meanwhile.
-    if (session->state == SessionState::kOpen) {
-      RETURN_IF_ERROR(registry_.Renew(call, *session).status());
-    }
-    return session;
-  }
+  if (session.ok()) return Reopen(call, request, *std::move(session));
   if (!HasReason(session.status(), reason::kSessionNotFound)) return session;
   return CreateSession(call, request);
+}
+
+absl::StatusOr<Session> BackupFrontend::Reopen(
+    const Call& call, const OpenSessionRequest& request, Session session) {
+  RETURN_IF_ERROR(CheckSameRequest(session, request));
+  if (session.state != SessionState::kOpen) return session;
+  // The client is back: its lease may have run out meanwhile.
+  ASSIGN_OR_RETURN(SessionRegistry::Renewed renewed,
+                   registry_.Renew(call, session));
+  return std::move(renewed.session);
 }
 
 absl::StatusOr<std::optional<SnapshotName>> BackupFrontend::FindBase(
@@ -198,12 +173,20 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
   // its owner from it. Index has the last word.
   ASSIGN_OR_RETURN(draft.base, FindBase(call, request.group));
 
-  LeaseClient* const leases = dependencies_.peers.leases;
-  ASSIGN_OR_RETURN(const Lease lease,
-                   leases->Acquire(ForPeer(call, *dependencies_.clock),
-                                   SessionLease(draft, options_.sessions.holder,
-                                                options_.sessions.lease_ttl)));
-  draft.ref.epoch = lease.start_epoch;
+  SessionLeases& leases = registry_.leases();
+  absl::StatusOr<Lease> lease = leases.Acquire(call, draft);
+  if (absl::IsInvalidArgument(lease.status())) {
+    // An earlier try took it with another base. If it also opened the
+    // session, that base stays.
+    absl::StatusOr<Session> opened =
+        FindOwn(call, {datastore_name, request.request_id});
+    if (opened.ok()) return Reopen(call, request, *std::move(opened));
+    if (!HasReason(opened.status(), reason::kSessionNotFound)) return opened;
+    leases.Release(call, draft);
+    lease = leases.Acquire(call, draft);
+  }
+  RETURN_IF_ERROR(lease.status());
+  draft.ref.epoch = lease->start_epoch;
   absl::StatusOr<Session> session = dependencies_.peers.sessions->OpenSession(
       ForPeer(call, *dependencies_.clock),
       {.ref = draft.ref,
@@ -213,19 +196,14 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
        .owner = call.caller.principal,
        .notes = request.notes,
        .client_label = request.client_label,
-       .lease = lease.id});
+       .lease = lease->id});
   absl::Status status = session.status();
   if (status.ok()) status = registry_.Touch(*session);
   if (!status.ok()) {
     // Without an answer the session may be there, and needs its lease: it
     // expires by itself. A session that this process cannot keep is found
     // by the client's next try.
-    if (IsDefinitive(status)) {
-      leases
-          ->Release(ForRelease(call, *dependencies_.clock), datastore_name,
-                    lease.id)
-          .IgnoreError();
-    }
+    if (IsDefinitive(status)) ReleaseUnopened(call, draft);
     return status;
   }
   dependencies_.metrics->sessions_opened.Increment();
@@ -233,6 +211,19 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
             << " snapshot=" << session->snapshot.ToString()
             << " epoch=" << session->ref.epoch;
   return session;
+}
+
+void BackupFrontend::ReleaseUnopened(const Call& call, const Session& draft) {
+  // Another call of the same id may have opened it, and holds the lease.
+  const absl::Status found =
+      dependencies_.peers.sessions
+          ->GetSession(
+              ForRelease(call, *dependencies_.clock),
+              {draft.snapshot.group.parent.datastore, draft.ref.session})
+          .status();
+  if (HasReason(found, reason::kSessionNotFound)) {
+    registry_.leases().Release(call, draft);
+  }
 }
 
 absl::StatusOr<Session> BackupFrontend::GetSession(const Call& call,
@@ -257,7 +248,9 @@ absl::StatusOr<absl::Duration> BackupFrontend::RenewSession(
     const Call& call, const SessionName& name) {
   ASSIGN_OR_RETURN(const Session session, FindOwn(call, name));
   RETURN_IF_ERROR(CheckOpen(session));
-  return registry_.Renew(call, session);
+  ASSIGN_OR_RETURN(const SessionRegistry::Renewed renewed,
+                   registry_.Renew(call, session));
+  return renewed.ttl;
 }
 
 absl::StatusOr<ArchiveCheckpoint> BackupFrontend::StartOf(
@@ -316,9 +309,12 @@ absl::StatusOr<std::unique_ptr<BackupStream>> BackupFrontend::OpenStream(
   RETURN_IF_ERROR(ValidateArchiveId(request.archive));
   ASSIGN_OR_RETURN(std::unique_ptr<SessionRegistry::Claim> claim,
                    registry_.ClaimArchive(call, session, request.archive));
-  // Read again: a stream that had the archive until now may have moved it.
-  ASSIGN_OR_RETURN(session, FindOwn(call, request.session));
-  RETURN_IF_ERROR(CheckOpen(session));
+  // Whoever goes on with a session holds its lease before saying so. The
+  // session is read again by that: a stream that had the archive until now
+  // may have moved it, and the session may have ended.
+  ASSIGN_OR_RETURN(SessionRegistry::Renewed renewed,
+                   registry_.Renew(call, session));
+  session = std::move(renewed.session);
   ASSIGN_OR_RETURN(ArchiveCheckpoint start, StartOf(call, session, request));
   if (request.resume_offset != start.durable_bytes) {
     return WithReason(absl::OutOfRangeError(absl::StrCat(
@@ -348,6 +344,8 @@ absl::StatusOr<std::unique_ptr<BackupStream>> BackupFrontend::OpenStream(
           call, std::move(start), std::move(account), listener));
   stream->claim_->Attach([writer = stream->writer_.get()](
                              const absl::Status& why) { writer->Fail(why); });
+  // The session may have ended since it was read.
+  RETURN_IF_ERROR(stream->writer_->status());
   return stream;
 }
 
@@ -370,47 +368,58 @@ absl::StatusOr<Snapshot> BackupFrontend::FinishSession(
 absl::StatusOr<Snapshot> BackupFrontend::Publish(
     const Call& call, const Session& session, const PublishRequest& request) {
   const Peers& peers = dependencies_.peers;
-  ASSIGN_OR_RETURN(
-      PreparedPublish prepared,
-      peers.sessions->PreparePublish(ForPeer(call, *dependencies_.clock),
-                                     session.ref, request));
-  if (prepared.published.has_value()) return *std::move(prepared.published);
-  const Digest manifest = prepared.manifest.key.digest;
+  absl::StatusOr<PreparedPublish> prepared = peers.sessions->PreparePublish(
+      ForPeer(call, *dependencies_.clock), session.ref, request);
+  if (!prepared.ok()) {
+    if (EndsSession(prepared.status())) {
+      EndRefused(session, prepared.status(), MayBePrepared(session));
+    }
+    return prepared.status();
+  }
+  if (prepared->published.has_value()) return *std::move(prepared->published);
   // Every chunk and page is durable: an archive counts as complete only by a
   // checkpoint that was saved after chunk_storage had synced them.
   std::vector<Record> records;
-  records.push_back(std::move(prepared.manifest));
+  records.push_back(std::move(prepared->manifest));
   RETURN_IF_ERROR(peers.chunks
                       ->Append(ForPeer(call, *dependencies_.clock),
                                session.ref.datastore, std::move(records))
                       .status());
   absl::StatusOr<Snapshot> snapshot = peers.sessions->CommitPublish(
-      ForPeer(call, *dependencies_.clock), session.ref, prepared.sequence);
+      ForPeer(call, *dependencies_.clock), session.ref, prepared->sequence);
   if (snapshot.ok()) {
     dependencies_.metrics->sessions_published.Increment();
     LOG(INFO) << "snapshot published snapshot=" << snapshot->name.ToString()
               << " size_bytes=" << snapshot->size_bytes()
               << " stored_bytes=" << snapshot->stored_bytes;
-    return snapshot;
-  }
-  if (IsDefinitive(snapshot.status())) {
-    dependencies_.metrics->publishes_refused.Increment();
-    CancelManifest(call, session, manifest);
+  } else if (IsDefinitive(snapshot.status())) {
+    EndRefused(session, snapshot.status(), /*may_be_prepared=*/true);
   }
   return snapshot;
 }
 
-void BackupFrontend::CancelManifest(const Call& call, const Session& session,
-                                    const Digest& manifest) {
-  const absl::Status cancelled = dependencies_.changes->Apply(
-      call, session.snapshot.group.parent.datastore,
-      RefusedPublishChange{.name = session.snapshot,
-                           .session = session.ref.session,
-                           .manifest = manifest});
+void BackupFrontend::EndRefused(const Session& session, const absl::Status& why,
+                                bool may_be_prepared) {
+  dependencies_.metrics->publishes_refused.Increment();
+  registry_.End(OwnCall(), session, why);
+  if (!may_be_prepared) return;
+  const absl::Status cancelled = CancelManifest(session);
   if (!cancelled.ok()) {
     LOG(WARNING) << "manifest of a refused publish not cancelled snapshot="
                  << session.snapshot.ToString() << " error=" << cancelled;
   }
+}
+
+absl::Status BackupFrontend::CancelManifest(const Session& session) {
+  Call call = OwnCall();
+  call.deadline = dependencies_.clock->Now() + kPeerTimeout;
+  const absl::Status cancelled = dependencies_.changes->Apply(
+      call, session.snapshot.group.parent.datastore,
+      RefusedPublishChange{.name = session.snapshot,
+                           .session = session.ref.session,
+                           .manifest = Digest()});
+  // Nothing was prepared, or the session is too old to be known.
+  return absl::IsNotFound(cancelled) ? absl::OkStatus() : cancelled;
 }
 
 absl::Status BackupFrontend::AbortSession(const Call& call,
@@ -430,24 +439,7 @@ absl::Status BackupFrontend::AbortSession(const Call& call,
       WithReason(absl::FailedPreconditionError(absl::StrCat(
                      "session ", name.session.ToString(), " is aborted")),
                  reason::kSessionEnded));
-  return RefusePrepared(Detached(call), session);
-}
-
-absl::Status BackupFrontend::RefusePrepared(const Call& call,
-                                            const Session& session) {
-  // Only a session whose archives are all complete can have prepared.
-  if (session.archives.empty() ||
-      !std::all_of(session.archives.begin(), session.archives.end(),
-                   [](const ArchiveCheckpoint& a) { return a.complete(); })) {
-    return absl::OkStatus();
-  }
-  const absl::Status refused = dependencies_.changes->Apply(
-      call, session.snapshot.group.parent.datastore,
-      RefusedPublishChange{.name = session.snapshot,
-                           .session = session.ref.session,
-                           .manifest = Digest()});
-  // Nothing was prepared, or the session is too old to be known.
-  return absl::IsNotFound(refused) ? absl::OkStatus() : refused;
+  return MayBePrepared(session) ? CancelManifest(session) : absl::OkStatus();
 }
 
 }  // namespace cairn::ingest

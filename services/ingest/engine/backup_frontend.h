@@ -121,6 +121,12 @@ class BackupFrontend {
 
  private:
   absl::StatusOr<Session> FindOwn(const Call& call, const SessionName& name);
+  // What opened `session` before asks again.
+  absl::StatusOr<Session> Reopen(const Call& call,
+                                 const OpenSessionRequest& request,
+                                 Session session);
+  // Gives back the lease of a session that index refused to open.
+  void ReleaseUnopened(const Call& call, const Session& draft);
   absl::StatusOr<Session> CreateSession(const Call& call,
                                         const OpenSessionRequest& request);
   // The newest good snapshot of the group. PermissionDenied (NOT_OWNER): the
@@ -132,11 +138,14 @@ class BackupFrontend {
                                             const OpenStreamRequest& request);
   absl::StatusOr<Snapshot> Publish(const Call& call, const Session& session,
                                    const PublishRequest& request);
-  void CancelManifest(const Call& call, const Session& session,
-                      const Digest& manifest);
-  // The session was aborted: the manifest that it may have prepared, and
-  // stored, is refused, so that a rebuild does not list it.
-  absl::Status RefusePrepared(const Call& call, const Session& session);
+  // The session can never be published. Done whether or not the client still
+  // waits.
+  void EndRefused(const Session& session, const absl::Status& why,
+                  bool may_be_prepared);
+  // The manifest that the ended session may have prepared, and stored, is
+  // refused, so that a rebuild does not list it. In the name of ingest, with
+  // a deadline of its own.
+  absl::Status CancelManifest(const Session& session);
 
   const Options options_;
   const Dependencies dependencies_;

@@ -20,110 +20,15 @@ IngestEngine::Options SmallSteps() {
   return options;
 }
 
-void ChunkGate::Close() {
-  absl::MutexLock lock(&mutex_);
-  closed_ = true;
-}
-
-void ChunkGate::Open() {
-  absl::MutexLock lock(&mutex_);
-  closed_ = false;
-}
-
-absl::StatusOr<PinReply> ChunkGate::Pin(const Call& call,
-                                        const SessionRef& session,
-                                        std::span<const RecordKey> keys) {
-  {
-    absl::MutexLock lock(&mutex_);
-    const auto is_open = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return !closed_;
-    };
-    mutex_.Await(absl::Condition(&is_open));
-  }
-  return store_->Pin(call, session, keys);
-}
-
-void ChunkGate::AfterAppend(absl::AnyInvocable<absl::Status()> after) {
-  absl::MutexLock lock(&mutex_);
-  after_append_ = std::move(after);
-}
-
-std::vector<Record> ChunkGate::Appended(RecordKind kind) const {
-  absl::MutexLock lock(&mutex_);
-  std::vector<Record> found;
-  for (const Record& record : appended_) {
-    if (record.key.kind == kind) found.push_back(record);
-  }
-  return found;
-}
-
-absl::StatusOr<uint64_t> ChunkGate::Append(const Call& call,
-                                           const DatastoreRef& datastore,
-                                           std::vector<Record> records) {
-  {
-    absl::MutexLock lock(&mutex_);
-    appended_.insert(appended_.end(), records.begin(), records.end());
-  }
-  absl::StatusOr<uint64_t> sequence =
-      store_->Append(call, datastore, std::move(records));
-  absl::MutexLock lock(&mutex_);
-  if (after_append_ != nullptr) RETURN_IF_ERROR(after_append_());
-  if (call.cancellation != nullptr) {
-    RETURN_IF_ERROR(call.cancellation->Check());
-  }
-  return sequence;
-}
-
-absl::Status LeaseGate::CheckAlive(const Call& call) const {
-  if (call.deadline < clock_->Now()) {
-    return absl::DeadlineExceededError("call has no time left");
-  }
-  if (call.cancellation == nullptr) return absl::OkStatus();
-  return call.cancellation->Check();
-}
-
-absl::StatusOr<Lease> LeaseGate::Acquire(const Call& call,
-                                         const LeaseRequest& request) {
-  RETURN_IF_ERROR(CheckAlive(call));
-  return leases_->Acquire(call, request);
-}
-
-absl::StatusOr<Lease> LeaseGate::Renew(const Call& call,
-                                       const std::string& datastore,
-                                       const Uuid& id) {
-  RETURN_IF_ERROR(CheckAlive(call));
-  return leases_->Renew(call, datastore, id);
-}
-
-absl::Status LeaseGate::Release(const Call& call, const std::string& datastore,
-                                const Uuid& id) {
-  RETURN_IF_ERROR(CheckAlive(call));
-  return leases_->Release(call, datastore, id);
-}
-
-absl::StatusOr<ListPage<Lease>> LeaseGate::List(const Call& call,
-                                                const std::string& datastore,
-                                                const PageRequest& page) {
-  return leases_->List(call, datastore, page);
-}
-
-absl::StatusOr<EpochState> LeaseGate::GetEpoch(const Call& call,
-                                               const std::string& datastore) {
-  return leases_->GetEpoch(call, datastore);
-}
-
-absl::StatusOr<EpochState> LeaseGate::AdvanceEpoch(
-    const Call& call, const std::string& datastore) {
-  return leases_->AdvanceEpoch(call, datastore);
-}
-
 IngestHarness::IngestHarness(uint64_t seed,
                              const IngestEngine::Options& options)
     : random_(seed),
       metrics_(&registry_),
       options_(options),
       executor_(*ThreadPoolExecutor::Create({.name = "test", .threads = 6})),
+      timers_(std::make_unique<TimerGate>(executor_.get())),
       index_(*InMemoryIndex::Open(&clock_, random_)),
+      session_gate_(std::make_unique<SessionGate>(&index_->client())),
       maintenance_(std::make_unique<InMemoryMaintenance>(
           InMemoryMaintenance::Dependencies{.clock = &clock_,
                                             .executor = executor_.get(),
@@ -139,11 +44,11 @@ IngestEngine& IngestHarness::replica(size_t number) {
     replicas_.push_back(std::make_unique<IngestEngine>(
         options_,
         IngestEngine::Dependencies{.peers = {.catalog = &index_->client(),
-                                             .sessions = &index_->client(),
+                                             .sessions = session_gate_.get(),
                                              .chunks = &gate_,
                                              .leases = lease_gate_.get()},
                                    .clock = &clock_,
-                                   .executor = executor_.get(),
+                                   .executor = timers_.get(),
                                    .random = *randoms_.back(),
                                    .metrics = &metrics_}));
   }

@@ -3,15 +3,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <random>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -20,97 +16,15 @@
 #include "common/metrics/metric_registry.h"
 #include "common/model/call.h"
 #include "common/testing/fake_clock.h"
-#include "common/time/clock.h"
-#include "services/chunk_storage/client/chunk_client.h"
 #include "services/chunk_storage/client/fake_chunk_client.h"
 #include "services/index/client/in_memory_index.h"
 #include "services/ingest/engine/ingest_engine.h"
+#include "services/ingest/engine/ingest_gates.h"
 #include "services/ingest/metrics.h"
 #include "services/maintenance/client/in_memory_maintenance.h"
 #include "services/maintenance/client/lease_client.h"
 
 namespace cairn::ingest {
-
-// A store in front of another whose pins wait while it is closed, and which
-// remembers what is appended.
-class ChunkGate final : public ChunkClient {
- public:
-  explicit ChunkGate(ChunkClient* store) : store_(store) {}
-
-  void Close();
-  void Open();
-  // `after` runs when records were appended, and its error is answered.
-  void AfterAppend(absl::AnyInvocable<absl::Status()> after);
-  // What was appended of one kind.
-  std::vector<Record> Appended(RecordKind kind) const;
-
-  absl::StatusOr<StoreState> EnsureDatastore(
-      const Call& call, const DatastoreRef& datastore) override {
-    return store_->EnsureDatastore(call, datastore);
-  }
-  absl::StatusOr<PinReply> Pin(const Call& call, const SessionRef& session,
-                               std::span<const RecordKey> keys) override;
-  absl::StatusOr<PutReply> Put(const Call& call, const SessionRef& session,
-                               std::vector<Record> records) override {
-    return store_->Put(call, session, std::move(records));
-  }
-  absl::Status Sync(const Call& call, const SessionRef& session,
-                    uint64_t incarnation) override {
-    return store_->Sync(call, session, incarnation);
-  }
-  absl::StatusOr<uint64_t> Append(const Call& call,
-                                  const DatastoreRef& datastore,
-                                  std::vector<Record> records) override;
-  absl::StatusOr<std::unique_ptr<RecordStream>> Get(
-      const Call& call, const DatastoreRef& datastore,
-      std::vector<RecordKey> keys) override {
-    return store_->Get(call, datastore, std::move(keys));
-  }
-  absl::StatusOr<StoreState> ShowToken(const Call& call,
-                                       const DatastoreRef& datastore,
-                                       uint64_t token,
-                                       uint64_t epoch) override {
-    return store_->ShowToken(call, datastore, token, epoch);
-  }
-  absl::StatusOr<StoreStatistics> Statistics(
-      const Call& call, const DatastoreRef& datastore) override {
-    return store_->Statistics(call, datastore);
-  }
-
- private:
-  ChunkClient* const store_;
-  mutable absl::Mutex mutex_;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::AnyInvocable<absl::Status()> after_append_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Record> appended_ ABSL_GUARDED_BY(mutex_);
-};
-
-// Leases in front of others that answer a dead call as a wire would.
-class LeaseGate final : public LeaseClient {
- public:
-  LeaseGate(LeaseClient* leases, const Clock* clock)
-      : leases_(leases), clock_(clock) {}
-
-  absl::StatusOr<Lease> Acquire(const Call& call,
-                                const LeaseRequest& request) override;
-  absl::StatusOr<Lease> Renew(const Call& call, const std::string& datastore,
-                              const Uuid& id) override;
-  absl::Status Release(const Call& call, const std::string& datastore,
-                       const Uuid& id) override;
-  absl::StatusOr<ListPage<Lease>> List(const Call& call,
-                                       const std::string& datastore,
-                                       const PageRequest& page) override;
-  absl::StatusOr<EpochState> GetEpoch(const Call& call,
-                                      const std::string& datastore) override;
-  absl::StatusOr<EpochState> AdvanceEpoch(
-      const Call& call, const std::string& datastore) override;
-
- private:
-  absl::Status CheckAlive(const Call& call) const;
-
-  LeaseClient* const leases_;
-  const Clock* const clock_;
-};
 
 // A chunker whose chunks are small, so that small archives have many.
 inline const ChunkerSpec kSmallChunks{"gear-v1", 4096, 8192, 16384};
@@ -120,7 +34,7 @@ inline const ChunkerSpec kSmallChunks{"gear-v1", 4096, 8192, 16384};
 IngestEngine::Options SmallSteps();
 
 // Ingest replicas over one real index, one real coordinator, and a store in
-// memory.
+// memory. Their timers run when the test says so.
 class IngestHarness {
  public:
   explicit IngestHarness(uint64_t seed,
@@ -134,6 +48,9 @@ class IngestHarness {
   InMemoryIndex& index() { return *index_; }
   FakeChunkClient& chunks() { return chunks_; }
   ChunkGate& gate() { return gate_; }
+  LeaseGate& lease_gate() { return *lease_gate_; }
+  SessionGate& session_gate() { return *session_gate_; }
+  TimerGate& timers() { return *timers_; }
   LeaseClient& leases() { return maintenance_->client(); }
   IngestMetrics& metrics() { return metrics_; }
   const Call& admin() const { return admin_; }
@@ -163,7 +80,9 @@ class IngestHarness {
   const Call admin_ = {
       .caller = {CallerKind::kUnix, CallerRole::kAdmin, "root@unix"}};
   std::unique_ptr<ThreadPoolExecutor> executor_;
+  std::unique_ptr<TimerGate> timers_;
   std::unique_ptr<InMemoryIndex> index_;
+  std::unique_ptr<SessionGate> session_gate_;
   FakeChunkClient chunks_;
   ChunkGate gate_{&chunks_};
   std::unique_ptr<InMemoryMaintenance> maintenance_;

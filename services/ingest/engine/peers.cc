@@ -17,6 +17,12 @@ Call Detached(const Call& call) {
   return result;
 }
 
+Call OwnCall() {
+  return {.caller = {.kind = CallerKind::kLocal,
+                     .role = CallerRole::kService,
+                     .principal = "ingest@service"}};
+}
+
 Call ForRelease(const Call& call, const Clock& clock) {
   Call result = Detached(call);
   result.deadline = clock.Now() + kReleaseTimeout;

@@ -31,6 +31,10 @@ Call ForPeer(const Call& call, const Clock& clock);
 // is bounded by ForPeer as ever.
 Call Detached(const Call& call);
 
+// For what ingest must see to by itself, whoever asked for what led to it, and
+// whether or not they wait.
+Call OwnCall();
+
 // `call` for giving back what it holds at a peer: detached, and short enough
 // for a caller who is gone already.
 inline constexpr absl::Duration kReleaseTimeout = absl::Seconds(10);

@@ -344,7 +344,8 @@ TEST_F(SessionLifeTest, AFencedSessionCanDoNothingMore) {
   EXPECT_THAT(renewed, HasReasonCode(reason::kSessionFenced));
   EXPECT_THAT(harness_.Finish(session, {{"a", 5}}),
               HasReasonCode(reason::kSessionFenced));
-  ASSERT_OK(open.writer().Flush());
+  // The refused Finish has ended it, streams included.
+  EXPECT_THAT(open.writer().Flush(), HasReasonCode(reason::kSessionFenced));
   EXPECT_THAT(open.writer().End(0), HasReasonCode(reason::kSessionFenced));
   EXPECT_THAT(OpenStream(harness_, session, "c"),
               HasReasonCode(reason::kSessionFenced));

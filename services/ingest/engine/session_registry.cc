@@ -8,11 +8,11 @@
 #include "common/status/reason.h"
 #include "common/status/retry_delay.h"
 #include "common/status/status_macros.h"
+#include "services/ingest/domain/session_state.h"
 
 namespace cairn::ingest {
 namespace {
 
-constexpr size_t kMaxHolderBytes = 256;
 // For who finds as many sessions here as may be: until one ends.
 constexpr absl::Duration kRetryDelay = absl::Seconds(10);
 
@@ -22,27 +22,17 @@ SessionName NameOf(const Session& session) {
 
 }  // namespace
 
-LeaseRequest SessionLease(const Session& session, const std::string& holder,
-                          absl::Duration ttl) {
-  LeaseRequest request{
-      .id = session.ref.session,
-      .datastore = session.snapshot.group.parent.datastore,
-      .ref = session.ref.datastore,
-      .claims = {{session.snapshot.group.ToString(), LeaseMode::kExclusive}},
-      .holder = absl::StrCat(holder, " for ", session.owner)
-                    .substr(0, kMaxHolderBytes),
-      .purpose = LeasePurpose::kBackup,
-      .ttl = ttl};
-  if (session.base.has_value()) {
-    request.claims.push_back({session.base->ToString(), LeaseMode::kShared});
-  }
-  if (session.ref.epoch != 0) request.session_epoch = session.ref.epoch;
-  return request;
-}
-
 SessionRegistry::SessionRegistry(const Options& options,
                                  const Dependencies& dependencies)
-    : options_(options), dependencies_(dependencies) {}
+    : options_(options),
+      dependencies_(dependencies),
+      leases_({.ttl = options.lease_ttl,
+               .holder = options.holder,
+               .max_unreleased = options.max_sessions},
+              {.leases = dependencies.peers.leases,
+               .clock = dependencies.clock,
+               .executor = dependencies.executor,
+               .metrics = dependencies.metrics}) {}
 
 SessionRegistry::~SessionRegistry() {
   std::vector<Executor::TimerId> timers;
@@ -70,10 +60,6 @@ size_t SessionRegistry::session_count() const {
 
 absl::Status SessionRegistry::Touch(const Session& session) {
   absl::MutexLock lock(&mutex_);
-  return TouchLocked(session);
-}
-
-absl::Status SessionRegistry::TouchLocked(const Session& session) {
   const SessionName name = NameOf(session);
   auto found = sessions_.find(name);
   if (found == sessions_.end()) {
@@ -102,26 +88,6 @@ void SessionRegistry::ScheduleKeepAlive(const SessionName& name, Entry& entry) {
       options_.lease_ttl / 3, [this, name, generation = entry.generation] {
         KeepAlive(name, generation);
       });
-}
-
-absl::StatusOr<Lease> SessionRegistry::RenewOrAcquire(const Call& call,
-                                                      const Session& session) {
-  LeaseClient* const leases = dependencies_.peers.leases;
-  const std::string& datastore = session.snapshot.group.parent.datastore;
-  absl::StatusOr<Lease> lease = leases->Renew(
-      ForPeer(call, *dependencies_.clock), datastore, session.ref.session);
-  dependencies_.metrics->lease_renewals.Increment();
-  if (lease.ok() || HasReason(lease.status(), reason::kSessionFenced) ||
-      (!HasReason(lease.status(), reason::kLeaseExpired) &&
-       !absl::IsNotFound(lease.status()))) {
-    return lease;
-  }
-  dependencies_.metrics->leases_lost.Increment();
-  LOG(WARNING) << "session lost its lease session="
-               << session.ref.session.ToString();
-  return leases->Acquire(
-      ForPeer(call, *dependencies_.clock),
-      SessionLease(session, options_.holder, options_.lease_ttl));
 }
 
 bool SessionRegistry::HasStreams(const SessionName& name) const {
@@ -154,36 +120,48 @@ void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
     session = entry->session;
     ++keeping_alive_;
   }
-  const Call call{.caller = {.kind = CallerKind::kLocal,
-                             .role = CallerRole::kService,
-                             .principal = "ingest"}};
-  const absl::Status status = RenewOrAcquire(call, session).status();
-  const bool fenced = HasReason(status, reason::kSessionFenced);
+  const absl::Status status = RenewOpen(OwnCall(), session).status();
   if (!status.ok()) {
     LOG(WARNING) << "lease not renewed session="
                  << session.ref.session.ToString() << " error=" << status;
   }
-  if (fenced) FailStreams(name, status);
   absl::MutexLock lock(&mutex_);
   --keeping_alive_;
+  // A session that has ended is here no more.
   Entry* const entry = Find(name, generation);
-  if (entry == nullptr) return;
-  if (fenced) {
-    sessions_.erase(name);
-  } else {
-    ScheduleKeepAlive(name, *entry);
-  }
+  if (entry != nullptr) ScheduleKeepAlive(name, *entry);
 }
 
-absl::StatusOr<absl::Duration> SessionRegistry::Renew(const Call& call,
-                                                      const Session& session) {
+absl::StatusOr<SessionRegistry::Renewed> SessionRegistry::Renew(
+    const Call& call, const Session& session) {
   RETURN_IF_ERROR(Touch(session));
-  absl::StatusOr<Lease> lease = RenewOrAcquire(call, session);
-  if (HasReason(lease.status(), reason::kSessionFenced)) {
-    FailStreams(NameOf(session), lease.status());
+  return RenewOpen(call, session);
+}
+
+absl::StatusOr<SessionRegistry::Renewed> SessionRegistry::RenewOpen(
+    const Call& call, const Session& session) {
+  const absl::StatusOr<Lease> lease = leases_.Renew(call, session);
+  // Asked once the lease is held: a session that ended before may have had it
+  // released by another process, and would keep its group from others.
+  absl::StatusOr<Session> found = dependencies_.peers.sessions->GetSession(
+      ForPeer(call, *dependencies_.clock), NameOf(session));
+  absl::Status ended;
+  if (HasReason(found.status(), reason::kSessionNotFound)) {
+    ended = WithReason(absl::FailedPreconditionError(found.status().message()),
+                       reason::kSessionEnded);
+  } else if (found.ok()) {
+    ended = CheckOpen(*found);
+  }
+  if (ended.ok() && HasReason(lease.status(), reason::kSessionFenced)) {
+    ended = lease.status();
+  }
+  if (!ended.ok()) {
+    End(call, session, ended);
+    return ended;
   }
   RETURN_IF_ERROR(lease.status());
-  return lease->ttl;
+  RETURN_IF_ERROR(found.status());
+  return Renewed{.ttl = lease->ttl, .session = *std::move(found)};
 }
 
 absl::StatusOr<std::unique_ptr<SessionRegistry::Claim>>
@@ -209,14 +187,15 @@ SessionRegistry::ClaimArchive(const Call& call, const Session& session,
           reason::kArchiveOpen);
     }
   }
-  RETURN_IF_ERROR(TouchLocked(session));
   archives_[key].connection = call.cancellation;
   return std::unique_ptr<Claim>(new Claim(this, key));
 }
 
 void SessionRegistry::Claim::Attach(Fail fail) {
   absl::MutexLock lock(&registry_->mutex_);
-  registry_->archives_[key_].fail = std::move(fail);
+  OpenArchive& archive = registry_->archives_[key_];
+  archive.fail = std::move(fail);
+  if (!archive.ended.ok()) archive.fail(archive.ended);
 }
 
 void SessionRegistry::Claim::Detach() {
@@ -237,6 +216,7 @@ void SessionRegistry::FailStreams(const SessionName& name,
   absl::MutexLock lock(&mutex_);
   for (auto it = archives_.lower_bound({name, ""});
        it != archives_.end() && it->first.first == name; ++it) {
+    it->second.ended = why;
     if (it->second.fail != nullptr) it->second.fail(why);
   }
 }
@@ -256,13 +236,7 @@ void SessionRegistry::End(const Call& call, const Session& session,
   }
   // Waits for a renewal on its way, which would follow the release.
   if (timer != 0) dependencies_.executor->Cancel(timer);
-  const absl::Status released = dependencies_.peers.leases->Release(
-      ForRelease(call, *dependencies_.clock), name.datastore,
-      session.ref.session);
-  if (!released.ok()) {
-    LOG(WARNING) << "lease not released, it will expire session="
-                 << session.ref.session.ToString() << " error=" << released;
-  }
+  leases_.Release(call, session);
 }
 
 }  // namespace cairn::ingest

@@ -18,20 +18,16 @@
 #include "common/model/session.h"
 #include "common/time/clock.h"
 #include "services/ingest/engine/peers.h"
+#include "services/ingest/engine/session_leases.h"
 #include "services/ingest/metrics.h"
 
 namespace cairn::ingest {
 
-// The lease that a backup session holds: its group exclusively, its base
-// shared, under the session's own id.
-LeaseRequest SessionLease(const Session& session, const std::string& holder,
-                          absl::Duration ttl);
-
 // The sessions that this process has touched lately. Keeps the lease of each
-// alive while a stream of it is open or it was used within idle_timeout, and
-// knows which archives are being written. Nothing in here is needed to go on
-// with a session: another process that is asked starts with an empty one.
-// Thread-safe. Destroyed after its claims.
+// alive while a stream of it is open or it was used within idle_timeout and
+// index has it as open, and knows which archives are being written. Nothing in
+// here is needed to go on with a session: another process that is asked starts
+// with an empty one. Thread-safe. Destroyed after its claims.
 class SessionRegistry {
  public:
   struct Options {
@@ -59,7 +55,8 @@ class SessionRegistry {
     Claim& operator=(const Claim&) = delete;
 
     // `fail` is called when the session is fenced or ended, perhaps more
-    // than once: short and without blocking. After Detach it is not called.
+    // than once, and at once if that was so before: short and without
+    // blocking. After Detach it is not called.
     using Fail = absl::AnyInvocable<void(const absl::Status&)>;
     void Attach(Fail fail);
     void Detach();
@@ -78,14 +75,20 @@ class SessionRegistry {
   SessionRegistry(const SessionRegistry&) = delete;
   SessionRegistry& operator=(const SessionRegistry&) = delete;
 
-  // Notes a use of an open session. ResourceExhausted (LIMIT_EXCEEDED): this
-  // process has max_sessions.
+  // Notes a use of an open session whose lease was taken just now.
+  // ResourceExhausted (LIMIT_EXCEEDED): this process has max_sessions.
   absl::Status Touch(const Session& session);
 
-  // Renews the lease now and returns its ttl. A lease that has expired is
-  // acquired again with the session's epoch. Aborted (SESSION_FENCED).
-  absl::StatusOr<absl::Duration> Renew(const Call& call,
-                                       const Session& session);
+  // A session whose lease is held, for `ttl` from now.
+  struct Renewed {
+    absl::Duration ttl;
+    Session session;  // as index has it since the lease is held
+  };
+  // Notes a use of the session and renews its lease. One that has expired is
+  // acquired again with the session's epoch. Aborted (SESSION_FENCED),
+  // FailedPrecondition (SESSION_ENDED): as after End. FailedPrecondition
+  // (LEASE_HELD): another session has the group. As Touch.
+  absl::StatusOr<Renewed> Renew(const Call& call, const Session& session);
 
   // Takes the archive for a stream whose connection is gone when the token
   // of `call` is cancelled; `call` outlives the claim. FailedPrecondition
@@ -97,6 +100,8 @@ class SessionRegistry {
   // released, nothing keeps it any more.
   void End(const Call& call, const Session& session, const absl::Status& why);
 
+  // For sessions that are not open yet.
+  SessionLeases& leases() { return leases_; }
   size_t session_count() const;
 
  private:
@@ -110,10 +115,9 @@ class SessionRegistry {
   struct OpenArchive {
     const CancellationToken* connection = nullptr;  // may be null
     Claim::Fail fail;
+    absl::Status ended;  // why its session has, for who attaches late
   };
 
-  absl::Status TouchLocked(const Session& session)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailStreams(const SessionName& name, const absl::Status& why);
   bool HasStreams(const SessionName& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -123,11 +127,11 @@ class SessionRegistry {
   // The entry of `name` if it is still the one of `generation`.
   Entry* Find(const SessionName& name, uint64_t generation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Lease> RenewOrAcquire(const Call& call,
-                                       const Session& session);
+  absl::StatusOr<Renewed> RenewOpen(const Call& call, const Session& session);
 
   const Options options_;
   const Dependencies dependencies_;
+  SessionLeases leases_;
   mutable absl::Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t last_generation_ ABSL_GUARDED_BY(mutex_) = 0;
