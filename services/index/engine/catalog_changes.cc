@@ -6,11 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
+#include "common/wire/catalog_records.h"
 #include "services/index/domain/raw_record.h"
 #include "services/index/domain/text_rules.h"
 #include "services/index/engine/change_rules.h"
 #include "services/index/engine/datastore_state.h"
-#include "services/index/storage/catalog_records.h"
 
 namespace cairn::index {
 namespace {

@@ -8,10 +8,10 @@
 #include "common/model/catalog.h"
 #include "common/model/session.h"
 #include "common/time/clock.h"
+#include "common/wire/catalog_records.h"
 #include "services/index/client/session_client.h"
 #include "services/index/engine/datastore_registry.h"
 #include "services/index/metrics.h"
-#include "services/index/storage/catalog_records.h"
 #include "services/index/storage/index_store.h"
 
 namespace cairn::index {

@@ -6,7 +6,7 @@
 #include "cairn/record/v1/record.pb.h"
 #include "common/model/catalog.h"
 #include "common/status/status_macros.h"
-#include "services/index/storage/record_parts.h"
+#include "common/wire/record_parts.h"
 
 namespace cairn::index {
 namespace {
@@ -25,7 +25,7 @@ absl::StatusOr<Proto> Parse(std::string_view bytes) {
 template <typename Proto>
 Proto NewRow() {
   Proto proto;
-  proto.set_format_version(kFormatVersion);
+  proto.set_format_version(kRecordFormatVersion);
   return proto;
 }
 

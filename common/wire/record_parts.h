@@ -14,9 +14,9 @@
 #include "common/model/uuid.h"
 
 // Parts that several persisted messages share. Decoding: DataLoss.
-namespace cairn::index {
+namespace cairn {
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kRecordFormatVersion = 1;
 
 absl::Status CheckFormatVersion(uint32_t version);
 
@@ -48,4 +48,4 @@ absl::StatusOr<GroupName> DecodeGroupName(const record::v1::GroupKey& proto);
 std::string SerializeDeterministically(
     const google::protobuf::MessageLite& message);
 
-}  // namespace cairn::index
+}  // namespace cairn

@@ -2,10 +2,8 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/model/archive.h"
 #include "common/model/catalog.h"
@@ -13,11 +11,10 @@
 #include "common/model/names.h"
 #include "common/model/uuid.h"
 
-// What index hands out to be stored in metadata packs, so that the packs
-// alone rebuild the catalog: cairn.record.v1 Manifest and Event. Equal values
-// give equal bytes, and so equal record keys.
-namespace cairn::index {
+// What metadata packs say about the catalog, so that they alone rebuild it.
+namespace cairn {
 
+// A snapshot as it was published.
 struct Manifest {
   DatastoreRef datastore;
   uint64_t sequence = 0;
@@ -31,18 +28,18 @@ struct Manifest {
   uint64_t stored_bytes = 0;
 };
 
-std::string EncodeManifest(const Manifest& manifest);
-// `bytes` may be anything. DataLoss: not a manifest of this format version,
-// or a field out of bounds.
-absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes);
-
 struct EventHeader {
   DatastoreRef datastore;
   uint64_t sequence = 0;
   absl::Time time;
-  std::string principal;
+  std::string principal;  // who asked
 };
 
-std::string EncodeEvent(const EventHeader& header, const CatalogChange& change);
+// One change of the catalog. Only the names of groups and of a new datastore
+// carry the datastore's name; a namespace's has an empty one.
+struct Event {
+  EventHeader header;
+  CatalogChange change;
+};
 
-}  // namespace cairn::index
+}  // namespace cairn

@@ -1,4 +1,4 @@
-#include "services/index/storage/record_parts.h"
+#include "common/wire/record_parts.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,7 +9,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
-namespace cairn::index {
+namespace cairn {
 namespace {
 
 constexpr uint32_t kMaxRootLevel = 7;
@@ -22,9 +22,10 @@ absl::Status OutOfBounds(std::string_view field, uint64_t found) {
 }  // namespace
 
 absl::Status CheckFormatVersion(uint32_t version) {
-  if (version == kFormatVersion) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      "format version is ", version, ", this release reads ", kFormatVersion));
+  if (version == kRecordFormatVersion) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("format version is ", version,
+                                          ", this release reads ",
+                                          kRecordFormatVersion));
 }
 
 absl::StatusOr<Digest> DecodeDigest(std::string_view field,
@@ -172,4 +173,4 @@ std::string SerializeDeterministically(
   return bytes;
 }
 
-}  // namespace cairn::index
+}  // namespace cairn
