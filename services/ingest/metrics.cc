@@ -45,6 +45,7 @@ IngestMetrics::IngestMetrics(MetricRegistry* registry)
       bytes_stored(Bytes(*registry, "stored")),
       bytes_known(Bytes(*registry, "known")),
       bytes_hole(Bytes(*registry, "hole")),
+      bytes_reused(Bytes(*registry, "reused")),
       encoded_bytes(registry->AddCounter("cairn_ingest_encoded_bytes_total",
                                          "Encoded bytes of stored chunks.")),
       read_bytes(registry->AddCounter("cairn_ingest_read_bytes_total",

@@ -21,6 +21,7 @@ struct IngestMetrics {
   Counter& bytes_stored;
   Counter& bytes_known;
   Counter& bytes_hole;
+  Counter& bytes_reused;
   Counter& encoded_bytes;  // of stored chunks
 
   // Bytes and chunks that restores gave out.

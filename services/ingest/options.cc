@@ -4,7 +4,7 @@
 #include "common/compression/zstd.h"
 #include "common/model/record.h"
 #include "services/ingest/engine/archive_reader.h"
-#include "services/ingest/engine/frame_store.h"
+#include "services/ingest/engine/chunk_writer.h"
 
 namespace cairn::ingest {
 namespace {
@@ -23,9 +23,9 @@ absl::Status CheckMemory(absl::string_view name, uint64_t all_bytes,
 }  // namespace
 
 absl::Status Options::Validate() const {
-  const absl::Status write =
-      CheckMemory("write-memory", write_memory_bytes,
-                  FrameStore::GuaranteeFor(kMaxRecordPlainBytes));
+  const absl::Status write = CheckMemory(
+      "write-memory", write_memory_bytes,
+      ChunkWriter::GuaranteeFor({.max_bytes = kMaxRecordPlainBytes}));
   if (!write.ok()) return write;
   return CheckMemory("read-memory", read_memory_bytes,
                      ArchiveReader::GuaranteeFor(kMaxRecordPlainBytes));

@@ -14,6 +14,7 @@ void WriteTotals::Add(const WriteTotals& other) {
   new_plain_bytes += other.new_plain_bytes;
   stored_bytes += other.stored_bytes;
   hole_bytes += other.hole_bytes;
+  reused_bytes += other.reused_bytes;
 }
 
 ArchiveBuilder::ArchiveBuilder(ArchiveCheckpoint from, PageTreeBuilder pages)

@@ -13,12 +13,13 @@ namespace cairn::ingest {
 
 // What one stream wrote.
 struct WriteTotals {
-  uint64_t chunk_count = 0;      // holes not counted
+  uint64_t chunk_count = 0;      // repeats counted, holes not
   uint64_t new_chunk_count = 0;  // of these, what the store lacked
-  uint64_t plain_bytes = 0;      // of chunks
+  uint64_t plain_bytes = 0;      // of chunks that were received
   uint64_t new_plain_bytes = 0;
   uint64_t stored_bytes = 0;  // encoded bytes of new chunks
   uint64_t hole_bytes = 0;    // hole frames and chunks that are all zero
+  uint64_t reused_bytes = 0;  // named instead of sent, and repetitions
 
   void Add(const WriteTotals& other);
   friend bool operator==(const WriteTotals&, const WriteTotals&) = default;

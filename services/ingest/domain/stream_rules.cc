@@ -7,7 +7,6 @@
 #include "common/status/status_macros.h"
 
 namespace cairn::ingest {
-namespace {
 
 absl::Status OffsetMismatch(absl::string_view what, uint64_t found,
                             uint64_t expected) {
@@ -16,8 +15,6 @@ absl::Status OffsetMismatch(absl::string_view what, uint64_t found,
                                          ", the archive stands at ", expected)),
       reason::kOffsetMismatch, {{"expected", absl::StrCat(expected)}});
 }
-
-}  // namespace
 
 absl::Status StreamRules::CheckPlace(uint64_t offset) const {
   RETURN_IF_ERROR(Flush());

@@ -3,12 +3,18 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "common/model/archive.h"
 
 namespace cairn::ingest {
 
 // Largest data frame of a stream.
 inline constexpr uint64_t kMaxFrameBytes = uint64_t{1} << 20;
+
+// OutOfRange (OFFSET_MISMATCH, metadata "expected"): what `what` names is
+// `found`, and the archive stands at `expected`.
+absl::Status OffsetMismatch(absl::string_view what, uint64_t found,
+                            uint64_t expected);
 
 // The order and the offsets of the frames that write one archive. A frame
 // that is refused changes nothing. Pure; not thread-safe.

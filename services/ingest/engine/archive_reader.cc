@@ -8,6 +8,7 @@
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "services/ingest/engine/read_error.h"
 #include "services/ingest/engine/stage_timer.h"
 
 namespace cairn::ingest {
@@ -258,22 +259,9 @@ void ArchiveReader::Finish(Item* item,
 
 absl::Status ArchiveReader::Describe(const absl::Status& error,
                                      const PlacedEntry& placed) const {
-  if (HasReason(error, reason::kRecordMissing) && lease_ != nullptr &&
-      lease_->lost()) {
-    return WithReason(
-        absl::AbortedError(absl::StrCat(
-            range_.archive.ToString(),
-            ": the lease on the snapshot was lost while it was read")),
-        reason::kLeaseExpired);
-  }
-  if (absl::IsDataLoss(error)) {
-    dependencies_.metrics->read_damage.Increment();
-  }
-  // Cut to what was asked for.
-  const uint64_t end = placed.offset + placed.entry.total_length();
-  return WithContext(error, absl::StrCat(range_.archive.ToString(), " bytes ",
-                                         std::max(placed.offset, range_.offset),
-                                         "..", std::min(end, range_.end) - 1));
+  return DescribeReadError(error, range_.archive,
+                           {.begin = range_.offset, .end = range_.end}, placed,
+                           lease_.get(), *dependencies_.metrics);
 }
 
 absl::StatusOr<std::optional<ReadPiece>> ArchiveReader::Next() {

@@ -11,7 +11,7 @@
 #include "services/ingest/domain/chunker_choice.h"
 #include "services/ingest/domain/owner_rule.h"
 #include "services/ingest/domain/session_state.h"
-#include "services/ingest/engine/frame_store.h"
+#include "services/ingest/engine/base_entries.h"
 #include "services/ingest/engine/stage_timer.h"
 
 namespace cairn::ingest {
@@ -73,20 +73,6 @@ absl::Status Validate(const OpenSessionRequest& request) {
 }
 
 }  // namespace
-
-BackupStream::BackupStream(std::unique_ptr<SessionRegistry::Claim> claim,
-                           std::unique_ptr<RecordSink> sink,
-                           IngestMetrics* metrics)
-    : claim_(std::move(claim)), sink_(std::move(sink)), metrics_(metrics) {
-  metrics_->write_streams.Add(1);
-}
-
-BackupStream::~BackupStream() {
-  claim_->Detach();
-  // The archive is free for another stream once this one's tasks are done.
-  writer_.reset();
-  metrics_->write_streams.Add(-1);
-}
 
 BackupFrontend::BackupFrontend(const Options& options,
                                const Dependencies& dependencies)
@@ -301,52 +287,86 @@ absl::StatusOr<ArchiveCheckpoint> BackupFrontend::StartOf(
   return *found;
 }
 
-absl::StatusOr<std::unique_ptr<BackupStream>> BackupFrontend::OpenStream(
+absl::StatusOr<BackupFrontend::Start> BackupFrontend::BeginArchive(
     const Call& call, const OpenStreamRequest& request,
-    ArchiveWriter::Listener* listener) {
-  ASSIGN_OR_RETURN(Session session, FindOwn(call, request.session));
-  RETURN_IF_ERROR(CheckOpen(session));
+    absl::FunctionRef<uint64_t(const ChunkerSpec&)> guarantee) {
+  Start start;
+  ASSIGN_OR_RETURN(start.session, FindOwn(call, request.session));
+  RETURN_IF_ERROR(CheckOpen(start.session));
   RETURN_IF_ERROR(ValidateArchiveId(request.archive));
-  ASSIGN_OR_RETURN(std::unique_ptr<SessionRegistry::Claim> claim,
-                   registry_.ClaimArchive(call, session, request.archive));
+  ASSIGN_OR_RETURN(start.claim, registry_.ClaimArchive(call, start.session,
+                                                       request.archive));
   // Whoever goes on with a session holds its lease before saying so. The
   // session is read again by that: a stream that had the archive until now
   // may have moved it, and the session may have ended.
   ASSIGN_OR_RETURN(SessionRegistry::Renewed renewed,
-                   registry_.Renew(call, session));
-  session = std::move(renewed.session);
-  ASSIGN_OR_RETURN(ArchiveCheckpoint start, StartOf(call, session, request));
-  if (request.resume_offset != start.durable_bytes) {
-    return WithReason(absl::OutOfRangeError(absl::StrCat(
-                          "resume_offset of archive ", request.archive, " is ",
-                          request.resume_offset, ", it is durable up to ",
-                          start.durable_bytes)),
-                      reason::kOffsetMismatch,
-                      {{"expected", absl::StrCat(start.durable_bytes)}});
+                   registry_.Renew(call, start.session));
+  start.session = std::move(renewed.session);
+  ASSIGN_OR_RETURN(start.checkpoint, StartOf(call, start.session, request));
+  const uint64_t durable_bytes = start.checkpoint.durable_bytes;
+  if (request.resume_offset != durable_bytes) {
+    return WithReason(
+        absl::OutOfRangeError(absl::StrCat(
+            "resume_offset of archive ", request.archive, " is ",
+            request.resume_offset, ", it is durable up to ", durable_bytes)),
+        reason::kOffsetMismatch, {{"expected", absl::StrCat(durable_bytes)}});
   }
-  ASSIGN_OR_RETURN(
-      std::shared_ptr<StreamBudget::Account> account,
-      memory_.Open(call, FrameStore::GuaranteeFor(start.chunker.max_bytes),
-                   options_.admission_timeout));
+  ASSIGN_OR_RETURN(start.account,
+                   memory_.Open(call, guarantee(start.checkpoint.chunker),
+                                options_.admission_timeout));
+  return start;
+}
 
-  auto sink = std::make_unique<RecordSink>(
-      options_.records, dependencies_.peers, dependencies_.clock, session.ref,
+template <typename Writer, typename OpenWriter>
+absl::StatusOr<std::unique_ptr<WritingStream<Writer>>>
+BackupFrontend::OpenWriting(const Call& call, const OpenStreamRequest& request,
+                            OpenWriter open) {
+  ASSIGN_OR_RETURN(Start start,
+                   BeginArchive(call, request, Writer::GuaranteeFor));
+  auto stream = std::make_unique<WritingStream<Writer>>(
+      std::move(start.claim),
+      std::make_unique<RecordSink>(options_.records, dependencies_.peers,
+                                   dependencies_.clock, start.session.ref,
+                                   dependencies_.metrics),
+      start.checkpoint.durable_bytes, start.checkpoint.chunker,
       dependencies_.metrics);
-  std::unique_ptr<BackupStream> stream(new BackupStream(
-      std::move(claim), std::move(sink), dependencies_.metrics));
-  stream->start_offset_ = start.durable_bytes;
-  stream->chunker_ = start.chunker;
   ASSIGN_OR_RETURN(
-      stream->writer_,
-      ArchiveWriter::Open(
-          options_.writer,
-          {.executor = dependencies_.executor, .sink = stream->sink_.get()},
-          call, std::move(start), std::move(account), listener));
-  stream->claim_->Attach([writer = stream->writer_.get()](
-                             const absl::Status& why) { writer->Fail(why); });
+      std::unique_ptr<Writer> writer,
+      open(std::move(start),
+           ArchivePipeline::Dependencies{.executor = dependencies_.executor,
+                                         .sink = stream->sink()}));
+  stream->Attach(std::move(writer));
   // The session may have ended since it was read.
-  RETURN_IF_ERROR(stream->writer_->status());
+  RETURN_IF_ERROR(stream->writer().status());
   return stream;
+}
+
+absl::StatusOr<std::unique_ptr<BackupStream>> BackupFrontend::OpenStream(
+    const Call& call, const OpenStreamRequest& request,
+    ArchivePipeline::Listener* listener) {
+  return OpenWriting<ArchiveWriter>(
+      call, request,
+      [&](Start start, const ArchivePipeline::Dependencies& dependencies) {
+        return ArchiveWriter::Open(options_.writer, dependencies, call,
+                                   std::move(start.checkpoint),
+                                   std::move(start.account), listener);
+      });
+}
+
+absl::StatusOr<std::unique_ptr<ChunkBackupStream>>
+BackupFrontend::OpenChunkStream(const Call& call,
+                                const OpenStreamRequest& request,
+                                ArchivePipeline::Listener* listener) {
+  return OpenWriting<ChunkWriter>(
+      call, request,
+      [&](Start start, const ArchivePipeline::Dependencies& dependencies) {
+        return ChunkWriter::Open(
+            options_.writer, dependencies, call, std::move(start.checkpoint),
+            std::move(start.account),
+            BaseEntries(dependencies_.peers.sessions, dependencies_.clock,
+                        start.session.base),
+            listener);
+      });
 }
 
 absl::StatusOr<Snapshot> BackupFrontend::FinishSession(

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -15,7 +16,8 @@
 #include "common/model/session.h"
 #include "common/time/clock.h"
 #include "services/ingest/domain/capabilities.h"
-#include "services/ingest/engine/archive_writer.h"
+#include "services/ingest/engine/archive_pipeline.h"
+#include "services/ingest/engine/backup_stream.h"
 #include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/record_sink.h"
@@ -41,38 +43,13 @@ struct OpenStreamRequest {
   uint64_t resume_offset = 0;
 };
 
-// One archive of a session while it is written: its claim, its memory, its
-// writer. Frames come from one thread. Destroying it ends the stream.
-class BackupStream {
- public:
-  ~BackupStream();
-  BackupStream(const BackupStream&) = delete;
-  BackupStream& operator=(const BackupStream&) = delete;
-
-  uint64_t start_offset() const { return start_offset_; }
-  const ChunkerSpec& chunker() const { return chunker_; }
-  ArchiveWriter& writer() { return *writer_; }
-
- private:
-  friend class BackupFrontend;
-  BackupStream(std::unique_ptr<SessionRegistry::Claim> claim,
-               std::unique_ptr<RecordSink> sink, IngestMetrics* metrics);
-
-  const std::unique_ptr<SessionRegistry::Claim> claim_;
-  const std::unique_ptr<RecordSink> sink_;
-  IngestMetrics* const metrics_;
-  uint64_t start_offset_ = 0;
-  ChunkerSpec chunker_;
-  std::unique_ptr<ArchiveWriter> writer_;
-};
-
 // Data in: sessions and their streams. Holds nothing durable; what a session
 // needs to go on elsewhere is in index. A client sees and writes its own
 // sessions only. Thread-safe.
 class BackupFrontend {
  public:
   struct Options {
-    ArchiveWriter::Options writer;
+    ArchivePipeline::Options writer;
     RecordSink::Options records;
     StreamBudget::Options memory;
     SessionRegistry::Options sessions;
@@ -110,7 +87,12 @@ class BackupFrontend {
   // listener outlive the stream. Errors as BackupService.WriteStream.
   absl::StatusOr<std::unique_ptr<BackupStream>> OpenStream(
       const Call& call, const OpenStreamRequest& request,
-      ArchiveWriter::Listener* listener);
+      ArchivePipeline::Listener* listener);
+  // The same for one that comes as chunks. Errors as
+  // BackupService.WriteChunks.
+  absl::StatusOr<std::unique_ptr<ChunkBackupStream>> OpenChunkStream(
+      const Call& call, const OpenStreamRequest& request,
+      ArchivePipeline::Listener* listener);
 
   // Publishes. Idempotent, and safe to repeat after any failure.
   absl::StatusOr<Snapshot> FinishSession(const Call& call,
@@ -120,6 +102,14 @@ class BackupFrontend {
   absl::Status AbortSession(const Call& call, const SessionName& name);
 
  private:
+  // What every way of writing an archive begins with.
+  struct Start {
+    Session session;
+    ArchiveCheckpoint checkpoint;
+    std::unique_ptr<SessionRegistry::Claim> claim;
+    std::shared_ptr<StreamBudget::Account> account;
+  };
+
   absl::StatusOr<Session> FindOwn(const Call& call, const SessionName& name);
   // What opened `session` before asks again.
   absl::StatusOr<Session> Reopen(const Call& call,
@@ -136,6 +126,15 @@ class BackupFrontend {
   absl::StatusOr<ArchiveCheckpoint> StartOf(const Call& call,
                                             const Session& session,
                                             const OpenStreamRequest& request);
+  // Claims the archive, holds the lease and finds memory. `guarantee` says
+  // how much a stream of a chunker needs.
+  absl::StatusOr<Start> BeginArchive(
+      const Call& call, const OpenStreamRequest& request,
+      absl::FunctionRef<uint64_t(const ChunkerSpec&)> guarantee);
+  // `open(start, dependencies)` opens the Writer.
+  template <typename Writer, typename OpenWriter>
+  absl::StatusOr<std::unique_ptr<WritingStream<Writer>>> OpenWriting(
+      const Call& call, const OpenStreamRequest& request, OpenWriter open);
   absl::StatusOr<Snapshot> Publish(const Call& call, const Session& session,
                                    const PublishRequest& request);
   // The session can never be published. Done whether or not the client still

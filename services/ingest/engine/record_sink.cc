@@ -11,6 +11,7 @@
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "services/ingest/domain/reuse.h"
 #include "services/ingest/engine/stage_timer.h"
 
 namespace cairn::ingest {
@@ -114,6 +115,11 @@ absl::Status RecordSink::StoreMissing(const Call& call,
       totals.new_plain_bytes += chunk.length;
     }
   }
+  return Put(call, std::move(records), totals);
+}
+
+absl::Status RecordSink::Put(const Call& call, std::vector<Record> records,
+                             WriteTotals& totals) {
   if (records.empty()) return absl::OkStatus();
   StageTimer timer(clock_, metrics_->put_seconds);
   ASSIGN_OR_RETURN(
@@ -121,6 +127,30 @@ absl::Status RecordSink::StoreMissing(const Call& call,
       peers_.chunks->Put(ForPeer(call, *clock_), session_, std::move(records)));
   totals.stored_bytes += reply.new_stored_bytes;
   return NoteIncarnation(reply.incarnation);
+}
+
+absl::StatusOr<std::vector<bool>> RecordSink::Pin(
+    const Call& call, const std::vector<RecordKey>& keys) {
+  StageTimer timer(clock_, metrics_->pin_seconds);
+  ASSIGN_OR_RETURN(PinReply pinned,
+                   peers_.chunks->Pin(ForPeer(call, *clock_), session_, keys));
+  RETURN_IF_ERROR(NoteIncarnation(pinned.incarnation));
+  if (pinned.present.size() != keys.size()) {
+    return absl::InternalError(absl::StrCat("chunk_storage answered ",
+                                            pinned.present.size(), " of ",
+                                            keys.size(), " pins"));
+  }
+  return std::move(pinned.present);
+}
+
+void RecordSink::Count(const WriteTotals& totals) {
+  metrics_->chunks_stored.Increment(totals.new_chunk_count);
+  metrics_->chunks_known.Increment(totals.chunk_count - totals.new_chunk_count);
+  metrics_->bytes_stored.Increment(totals.new_plain_bytes);
+  metrics_->bytes_known.Increment(totals.plain_bytes - totals.new_plain_bytes);
+  metrics_->bytes_hole.Increment(totals.hole_bytes);
+  metrics_->bytes_reused.Increment(totals.reused_bytes);
+  metrics_->encoded_bytes.Increment(totals.stored_bytes);
 }
 
 absl::StatusOr<BuiltRun> RecordSink::StoreChunks(const Call& call,
@@ -132,20 +162,8 @@ absl::StatusOr<BuiltRun> RecordSink::StoreChunks(const Call& call,
   }
   BuiltRun run;
   if (!hashed.keys.empty()) {
-    PinReply pinned;
-    {
-      StageTimer timer(clock_, metrics_->pin_seconds);
-      ASSIGN_OR_RETURN(pinned, peers_.chunks->Pin(ForPeer(call, *clock_),
-                                                  session_, hashed.keys));
-    }
-    RETURN_IF_ERROR(NoteIncarnation(pinned.incarnation));
-    if (pinned.present.size() != hashed.keys.size()) {
-      return absl::InternalError(absl::StrCat("chunk_storage answered ",
-                                              pinned.present.size(), " of ",
-                                              hashed.keys.size(), " pins"));
-    }
-    RETURN_IF_ERROR(
-        StoreMissing(call, chunks, hashed, pinned.present, run.totals));
+    ASSIGN_OR_RETURN(const std::vector<bool> present, Pin(call, hashed.keys));
+    RETURN_IF_ERROR(StoreMissing(call, chunks, hashed, present, run.totals));
   }
   for (const ChunkEntry& entry : hashed.entries) {
     if (entry.is_hole) {
@@ -156,14 +174,117 @@ absl::StatusOr<BuiltRun> RecordSink::StoreChunks(const Call& call,
     }
   }
   run.entries = std::move(hashed.entries);
-  metrics_->chunks_stored.Increment(run.totals.new_chunk_count);
-  metrics_->chunks_known.Increment(run.totals.chunk_count -
-                                   run.totals.new_chunk_count);
-  metrics_->bytes_stored.Increment(run.totals.new_plain_bytes);
-  metrics_->bytes_known.Increment(run.totals.plain_bytes -
-                                  run.totals.new_plain_bytes);
-  metrics_->bytes_hole.Increment(run.totals.hole_bytes);
-  metrics_->encoded_bytes.Increment(run.totals.stored_bytes);
+  Count(run.totals);
+  return run;
+}
+
+// The records that given entries refer to and that are not known to be
+// pinned by this stream.
+struct RecordSink::GivenKeys {
+  std::vector<RecordKey> keys;     // distinct, in order of first use
+  std::vector<size_t> key_of;      // per entry: its key; keys.size(): none
+  std::vector<size_t> payload_of;  // per key: an entry with it, or none
+
+  explicit GivenKeys(const std::vector<GivenEntry>& given);
+};
+
+RecordSink::GivenKeys::GivenKeys(const std::vector<GivenEntry>& given) {
+  constexpr size_t kNone = ~size_t{0};
+  absl::flat_hash_map<RecordKey, size_t> seen;
+  for (size_t i = 0; i < given.size(); ++i) {
+    const GivenEntry& item = given[i];
+    key_of.push_back(kNone);
+    if (item.entry.is_hole || item.from == GivenEntry::From::kStream) continue;
+    const RecordKey key{.kind = RecordKind::kChunk,
+                        .domain = item.entry.domain,
+                        .digest = item.entry.digest};
+    const auto [it, is_new] = seen.emplace(key, keys.size());
+    if (is_new) {
+      keys.push_back(key);
+      payload_of.push_back(kNone);
+    }
+    key_of.back() = it->second;
+    if (item.payload != nullptr) payload_of[it->second] = i;
+  }
+}
+
+// A chunk that is all zero becomes a hole.
+absl::Status RecordSink::ProveGiven(std::vector<GivenEntry>& given,
+                                    WriteTotals& totals) const {
+  StageTimer timer(clock_, metrics_->hash_seconds);
+  for (GivenEntry& item : given) {
+    ChunkEntry& entry = item.entry;
+    if (item.from == GivenEntry::From::kSent) {
+      bool is_zero = false;
+      const absl::Status proved = item.payload->Prove(entry.digest, &is_zero);
+      if (!proved.ok()) {
+        return WithContext(proved, absl::StrCat("chunk at ", item.offset));
+      }
+      if (is_zero) {
+        entry = {.is_hole = true, .length = entry.total_length()};
+        totals.hole_bytes += entry.length;
+        continue;
+      }
+      totals.plain_bytes += entry.length;
+      totals.reused_bytes += entry.total_length() - entry.length;
+    } else if (item.from == GivenEntry::From::kStream && entry.is_hole) {
+      totals.hole_bytes += entry.length;
+      continue;
+    } else {
+      totals.reused_bytes += entry.total_length();
+    }
+    if (!entry.is_hole) totals.chunk_count += entry.repeat;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecordSink::StoreMissingGiven(const Call& call,
+                                           std::vector<GivenEntry>& given,
+                                           const GivenKeys& keys,
+                                           const std::vector<bool>& present,
+                                           WriteTotals& totals) {
+  const GivenEntry* first_refused = nullptr;
+  uint64_t refused_end = 0;
+  for (size_t i = 0; i < given.size(); ++i) {
+    const size_t key = keys.key_of[i];
+    if (key >= present.size() || present[key] ||
+        keys.payload_of[key] < given.size()) {
+      continue;
+    }
+    if (first_refused == nullptr) first_refused = &given[i];
+    refused_end = given[i].offset + given[i].entry.total_length();
+  }
+  if (first_refused != nullptr) {
+    return ReuseRefused(
+        absl::StrCat("chunk ", first_refused->entry.digest.ToHex(),
+                     " of the base is missing or damaged"),
+        first_refused->offset, refused_end - first_refused->offset);
+  }
+  std::vector<Record> records;
+  for (size_t key = 0; key < present.size(); ++key) {
+    if (present[key]) continue;
+    ChunkPayload& payload = *given[keys.payload_of[key]].payload;
+    records.push_back(payload.TakeRecord(keys.keys[key]));
+    ++totals.new_chunk_count;
+    totals.new_plain_bytes += payload.plain_length();
+  }
+  return Put(call, std::move(records), totals);
+}
+
+absl::StatusOr<BuiltRun> RecordSink::StoreGiven(const Call& call,
+                                                std::vector<GivenEntry> given) {
+  BuiltRun run;
+  // Before anything is asked of the store: who knows a digest only must not
+  // learn whether, nor get hold of what, it has.
+  RETURN_IF_ERROR(ProveGiven(given, run.totals));
+  const GivenKeys keys(given);
+  if (!keys.keys.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<bool> present, Pin(call, keys.keys));
+    RETURN_IF_ERROR(StoreMissingGiven(call, given, keys, present, run.totals));
+  }
+  run.entries.reserve(given.size());
+  for (const GivenEntry& item : given) run.entries.push_back(item.entry);
+  Count(run.totals);
   return run;
 }
 

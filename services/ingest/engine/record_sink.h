@@ -12,6 +12,7 @@
 #include "common/time/clock.h"
 #include "services/ingest/domain/archive_builder.h"
 #include "services/ingest/domain/chunk_cutter.h"
+#include "services/ingest/engine/given_entry.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/metrics.h"
 
@@ -44,6 +45,15 @@ class RecordSink {
   absl::StatusOr<BuiltRun> StoreChunks(const Call& call,
                                        std::vector<CutChunk> chunks);
 
+  // The same for consecutive entries that a client gave. Proves the payloads
+  // that came with them, pins these and what stands in the base, and stores
+  // payloads as they came. At most 4096 entries and 64 MiB of payloads.
+  // InvalidArgument (CHUNK_MISMATCH): a payload is not what its sender says;
+  // nothing is stored. FailedPrecondition (REUSE_REFUSED, metadata "offset"
+  // and "length"): chunks of the base are missing or bad.
+  absl::StatusOr<BuiltRun> StoreGiven(const Call& call,
+                                      std::vector<GivenEntry> given);
+
   // Stores and pins pages, children before parents.
   absl::Status StorePages(const Call& call,
                           const std::vector<EncodedPage>& pages);
@@ -54,7 +64,21 @@ class RecordSink {
 
  private:
   struct HashedRun;
+  struct GivenKeys;
   absl::Status NoteIncarnation(uint64_t incarnation);
+  // One answer per key.
+  absl::StatusOr<std::vector<bool>> Pin(const Call& call,
+                                        const std::vector<RecordKey>& keys);
+  absl::Status Put(const Call& call, std::vector<Record> records,
+                   WriteTotals& totals);
+  absl::Status ProveGiven(std::vector<GivenEntry>& given,
+                          WriteTotals& totals) const;
+  absl::Status StoreMissingGiven(const Call& call,
+                                 std::vector<GivenEntry>& given,
+                                 const GivenKeys& keys,
+                                 const std::vector<bool>& present,
+                                 WriteTotals& totals);
+  void Count(const WriteTotals& totals);
   HashedRun Hash(const std::vector<CutChunk>& chunks) const;
   absl::Status StoreMissing(const Call& call,
                             const std::vector<CutChunk>& chunks,

@@ -51,10 +51,9 @@ absl::StatusOr<std::unique_ptr<SnapshotLease>> RestoreFrontend::TakeLease(
                                 call, std::move(request));
 }
 
-absl::StatusOr<OpenedArchive> RestoreFrontend::Open(const Call& call,
-                                                    const ArchiveName& name,
-                                                    uint64_t offset,
-                                                    uint64_t length) {
+absl::StatusOr<RestoreFrontend::Start> RestoreFrontend::BeginRead(
+    const Call& call, const ArchiveName& name, uint64_t offset, uint64_t length,
+    absl::FunctionRef<uint64_t(uint64_t)> guarantee) {
   CatalogClient* const catalog = dependencies_.peers.catalog;
   const Clock& clock = *dependencies_.clock;
   ASSIGN_OR_RETURN(const Datastore datastore,
@@ -64,28 +63,51 @@ absl::StatusOr<OpenedArchive> RestoreFrontend::Open(const Call& call,
                    catalog->GetSnapshot(ForPeer(call, clock), name.snapshot));
   RETURN_IF_ERROR(
       CheckOwner(call.caller, name.snapshot.group.ToString(), snapshot.owner));
-  ASSIGN_OR_RETURN(const Archive archive, FindArchive(snapshot, name));
-  const uint64_t size = archive.root.size_bytes;
+  Start start;
+  ASSIGN_OR_RETURN(start.archive, FindArchive(snapshot, name));
+  const uint64_t size = start.archive.root.size_bytes;
   if (offset > size) {
     return absl::OutOfRangeError(absl::StrCat("offset is ", offset,
                                               ", archive ", name.ToString(),
                                               " has ", size, " bytes"));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<SnapshotLease> lease,
-                   TakeLease(call, datastore, name.snapshot));
+  const uint64_t rest = size - offset;
+  start.range = {.archive = name,
+                 .datastore = datastore.ref,
+                 .offset = offset,
+                 .end = offset + (length == 0 ? rest : std::min(length, rest))};
+  ASSIGN_OR_RETURN(start.lease, TakeLease(call, datastore, name.snapshot));
   ASSIGN_OR_RETURN(
-      std::shared_ptr<StreamBudget::Account> account,
-      memory_.Open(call, ArchiveReader::GuaranteeFor(archive.chunker.max_bytes),
+      start.account,
+      memory_.Open(call, guarantee(start.archive.chunker.max_bytes),
                    options_.admission_timeout));
-  OpenedArchive opened{.archive_size_bytes = size, .offset = offset};
-  opened.length = length == 0 ? size - offset : std::min(length, size - offset);
+  return start;
+}
+
+absl::StatusOr<OpenedArchive> RestoreFrontend::Open(const Call& call,
+                                                    const ArchiveName& name,
+                                                    uint64_t offset,
+                                                    uint64_t length) {
+  ASSIGN_OR_RETURN(Start start, BeginRead(call, name, offset, length,
+                                          ArchiveReader::GuaranteeFor));
+  OpenedArchive opened{.archive_size_bytes = start.archive.root.size_bytes,
+                       .offset = offset,
+                       .length = start.range.end - offset};
   opened.reader = std::make_unique<ArchiveReader>(
-      options_.reader, dependencies_, call,
-      ArchiveReader::Range{.archive = name,
-                           .datastore = datastore.ref,
-                           .offset = offset,
-                           .end = offset + opened.length},
-      std::move(lease), std::move(account));
+      options_.reader, dependencies_, call, std::move(start.range),
+      std::move(start.lease), std::move(start.account));
+  return opened;
+}
+
+absl::StatusOr<OpenedChunks> RestoreFrontend::OpenChunks(
+    const Call& call, const ArchiveName& name, uint64_t offset, uint64_t length,
+    bool entries_only) {
+  ASSIGN_OR_RETURN(Start start, BeginRead(call, name, offset, length,
+                                          ChunkReader::GuaranteeFor));
+  OpenedChunks opened{.archive = std::move(start.archive)};
+  opened.reader = std::make_unique<ChunkReader>(
+      options_.reader, dependencies_, call, std::move(start.range),
+      entries_only, std::move(start.lease), std::move(start.account));
   return opened;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -11,6 +12,7 @@
 #include "common/model/call.h"
 #include "common/model/names.h"
 #include "services/ingest/engine/archive_reader.h"
+#include "services/ingest/engine/chunk_reader.h"
 #include "services/ingest/engine/stream_budget.h"
 
 namespace cairn::ingest {
@@ -20,6 +22,11 @@ struct OpenedArchive {
   uint64_t offset = 0;
   uint64_t length = 0;
   std::unique_ptr<ArchiveReader> reader;
+};
+
+struct OpenedChunks {
+  Archive archive;
+  std::unique_ptr<ChunkReader> reader;
 };
 
 // Data out. Reads name (snapshot, archive, range); a client reads its own
@@ -45,8 +52,26 @@ class RestoreFrontend {
   // the end. PermissionDenied (NOT_OWNER).
   absl::StatusOr<OpenedArchive> Open(const Call& call, const ArchiveName& name,
                                      uint64_t offset, uint64_t length);
+  // The same by entries, with payloads as they are stored or without.
+  absl::StatusOr<OpenedChunks> OpenChunks(const Call& call,
+                                          const ArchiveName& name,
+                                          uint64_t offset, uint64_t length,
+                                          bool entries_only);
 
  private:
+  // What every read begins with.
+  struct Start {
+    Archive archive;
+    ArchiveReader::Range range;
+    std::unique_ptr<SnapshotLease> lease;
+    std::shared_ptr<StreamBudget::Account> account;
+  };
+
+  // Finds the archive, holds its snapshot and finds memory. `guarantee` says
+  // how much a reader of chunks of a length needs.
+  absl::StatusOr<Start> BeginRead(
+      const Call& call, const ArchiveName& name, uint64_t offset,
+      uint64_t length, absl::FunctionRef<uint64_t(uint64_t)> guarantee);
   absl::StatusOr<std::unique_ptr<SnapshotLease>> TakeLease(
       const Call& call, const Datastore& datastore, const SnapshotName& name);
 

@@ -8,6 +8,7 @@
 #include "common/wire/scalars.h"
 #include "common/wire/session.h"
 #include "common/wire/snapshot.h"
+#include "services/ingest/rpc/write_chunks.h"
 #include "services/ingest/rpc/write_stream.h"
 
 namespace cairn::ingest {
@@ -144,6 +145,16 @@ BackupServiceImpl::WriteStream(grpc::CallbackServerContext* context) {
       ->ServeBidi<v1::WriteStreamRequest, v1::WriteStreamResponse>(
           context, [this](const Call& call, WriteMessages& messages) {
             return ServeWriteStream(*frontend_, call, messages,
+                                    reply_executor_);
+          });
+}
+
+grpc::ServerBidiReactor<v1::WriteChunksRequest, v1::WriteChunksResponse>*
+BackupServiceImpl::WriteChunks(grpc::CallbackServerContext* context) {
+  return dispatcher_
+      ->ServeBidi<v1::WriteChunksRequest, v1::WriteChunksResponse>(
+          context, [this](const Call& call, ChunkMessages& messages) {
+            return ServeWriteChunks(*frontend_, call, messages,
                                     reply_executor_);
           });
 }

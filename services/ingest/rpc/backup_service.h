@@ -41,6 +41,8 @@ class BackupServiceImpl final : public v1::BackupService::CallbackService {
       v1::RenewSessionResponse* response) override;
   grpc::ServerBidiReactor<v1::WriteStreamRequest, v1::WriteStreamResponse>*
   WriteStream(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::WriteChunksRequest, v1::WriteChunksResponse>*
+  WriteChunks(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* FinishSession(
       grpc::CallbackServerContext* context,
       const v1::FinishSessionRequest* request,

@@ -10,6 +10,7 @@
 #include "common/status/status_macros.h"
 #include "common/wire/scalars.h"
 #include "services/ingest/domain/stream_rules.h"
+#include "services/ingest/rpc/read_chunks.h"
 
 namespace cairn::ingest {
 namespace {
@@ -102,6 +103,17 @@ grpc::ServerWriteReactor<Response>* RestoreServiceImpl::ReadArchive(
         ASSIGN_OR_RETURN(OpenedArchive opened,
                          frontend_->Open(call, archive, offset, length));
         return SendArchive(std::move(opened), call, messages);
+      });
+}
+
+grpc::ServerWriteReactor<v1::ReadChunksResponse>*
+RestoreServiceImpl::ReadChunks(grpc::CallbackServerContext* context,
+                               const v1::ReadChunksRequest* request) {
+  return dispatcher_->ServeServerStream<v1::ReadChunksResponse>(
+      context,
+      [this, read = *request](const Call& call,
+                              MessageWriter<v1::ReadChunksResponse>& messages) {
+        return ServeReadChunks(*frontend_, call, read, messages);
       });
 }
 

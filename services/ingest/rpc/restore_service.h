@@ -16,6 +16,9 @@ class RestoreServiceImpl final : public v1::RestoreService::CallbackService {
   grpc::ServerWriteReactor<v1::ReadArchiveResponse>* ReadArchive(
       grpc::CallbackServerContext* context,
       const v1::ReadArchiveRequest* request) override;
+  grpc::ServerWriteReactor<v1::ReadChunksResponse>* ReadChunks(
+      grpc::CallbackServerContext* context,
+      const v1::ReadChunksRequest* request) override;
 
  private:
   RestoreFrontend* const frontend_;

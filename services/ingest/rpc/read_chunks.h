@@ -1,0 +1,16 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "cairn/ingest/v1/restore_service.pb.h"
+#include "common/model/call.h"
+#include "common/rpc/message_stream.h"
+#include "services/ingest/engine/restore_frontend.h"
+
+namespace cairn::ingest {
+
+// Serves one ReadChunks call.
+absl::Status ServeReadChunks(RestoreFrontend& frontend, const Call& call,
+                             const v1::ReadChunksRequest& request,
+                             MessageWriter<v1::ReadChunksResponse>& messages);
+
+}  // namespace cairn::ingest
