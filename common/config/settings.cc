@@ -255,6 +255,7 @@ absl::StatusOr<ParsedCommand> Settings::Parse(int argc, const char* const* argv,
                                               std::ostream& out) {
   CLI::App app(purpose_, program_);
   app.set_version_flag("--version", absl::StrCat(program_, " ", version_));
+  app.footer(footer_);
   std::string config;
   bool print = false;
   app.add_option("--config", config, "YAML file of settings")

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -60,6 +61,9 @@ class Settings {
   // A path of a file with a secret: --print-config shows the path only. A
   // secret itself is never a setting.
 
+  // Put below the settings by --help.
+  void set_footer(std::string footer) { footer_ = std::move(footer); }
+
   // Reads flags, environment and file into the fields and writes what
   // --help, --version, --print-config ask for to `out`.
   // InvalidArgument names the setting, where the value came from (flag,
@@ -91,6 +95,7 @@ class Settings {
   const std::string program_;
   const std::string purpose_;
   const std::string version_;
+  std::string footer_;
   std::vector<std::unique_ptr<Setting>> settings_;
   bool check_only_ = false;
 };

@@ -1,10 +1,13 @@
 #include "common/io/data_directory.h"
 
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/random/distributions.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/io/checked_text.h"
@@ -60,7 +63,9 @@ absl::StatusOr<uint64_t> ReadIncarnation(const FileSystem& files,
 absl::StatusOr<FormatFile> CreateFormat(FileSystem& files,
                                         const std::string& path,
                                         const FormatSupport& support,
+                                        std::span<const std::string> may_hold,
                                         absl::BitGenRef random) {
+  bool taken_over = false;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(path));
   for (const std::string& name : names) {
     bool harmless = false;
@@ -68,6 +73,10 @@ absl::StatusOr<FormatFile> CreateFormat(FileSystem& files,
       harmless |= name == known;
     }
     if (harmless) continue;
+    if (std::find(may_hold.begin(), may_hold.end(), name) != may_hold.end()) {
+      taken_over = true;
+      continue;
+    }
     return absl::FailedPreconditionError(absl::StrCat(
         path, ": has no file ", kFormatName, " but is not empty, it holds ",
         name, "; name an empty directory, or the one that was meant"));
@@ -77,7 +86,11 @@ absl::StatusOr<FormatFile> CreateFormat(FileSystem& files,
                           .version = support.version,
                           .features = support.features,
                           .release = support.release};
-  RETURN_IF_ERROR(WriteIncarnation(files, path, 0));
+  RETURN_IF_ERROR(WriteIncarnation(
+      files, path,
+      taken_over ? absl::Uniform<uint64_t>(random, uint64_t{1} << 32,
+                                           uint64_t{1} << 48)
+                 : 0));
   RETURN_IF_ERROR(
       WriteCheckedText(files, path, kFormatName, EncodeFormat(format)));
   return format;
@@ -90,7 +103,7 @@ absl::StatusOr<FormatFile> OpenFormat(FileSystem& files,
   const absl::StatusOr<TextFields> fields =
       ReadCheckedText(files, path, kFormatName);
   if (absl::IsNotFound(fields.status()) && !options.read_only) {
-    return CreateFormat(files, path, options.support, random);
+    return CreateFormat(files, path, options.support, options.may_hold, random);
   }
   RETURN_IF_ERROR(fields.status());
   const std::string file = absl::StrCat(path, "/", kFormatName);

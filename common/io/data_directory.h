@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
@@ -22,6 +23,10 @@ class DataDirectory {
   struct Options {
     std::string path;
     FormatSupport support;
+    // What a directory without FORMAT may hold all the same: a rebuild takes
+    // over what is left of one. Its incarnations then start at a random
+    // number, because nobody knows which there were.
+    std::vector<std::string> may_hold;
     // Opens an existing directory, and leaves FORMAT and INCARNATION alone.
     bool read_only = false;
     // False where `files` is not the machine's: nothing is locked.

@@ -96,6 +96,19 @@ TEST_F(DataDirectoryTest, RefusesFilesWithoutFormat) {
   EXPECT_OK(Open());
 }
 
+TEST_F(DataDirectoryTest, ARebuildMayTakeOverWhatItNames) {
+  std::filesystem::create_directories(options_.path + "/datastores");
+  EXPECT_FALSE(Open().ok());
+  options_.may_hold = {"datastores"};
+  Write("other", "text");
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("other")));
+  std::filesystem::remove(options_.path + "/other");
+  ASSERT_OK_AND_ASSIGN(auto data, Open());
+  // Higher than any that was counted.
+  EXPECT_GT(data->incarnation(), uint64_t{1} << 32);
+}
+
 TEST_F(DataDirectoryTest, RefusesAnotherServiceAndNewerFormats) {
   ASSERT_OK(Open());
   DataDirectory::Options good = options_;

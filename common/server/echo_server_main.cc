@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   cairn::ServerOptions server;
   cairn::EchoTestService::Probe probe;
   bool endless_start = false;
+  std::string word = "no";
   cairn::Settings settings("echo-server", "Echoes, for a test.",
                            cairn::kVersion);
   cairn::RegisterServerSettings(settings, &server);
@@ -44,6 +45,17 @@ int main(int argc, char** argv) {
                services.push_back(std::make_unique<EndlessService>());
              }
              return services;
-           }},
+           },
+       .commands = {{.name = "where",
+                     .purpose = "Says which directory it has, and its word.",
+                     .add_settings =
+                         [&word](cairn::Settings& own) {
+                           own.Add("word", &word, "What to say.");
+                         },
+                     .run =
+                         [&](std::ostream& out) {
+                           out << word << " " << server.data_dir << std::endl;
+                           return 7;
+                         }}}},
       argc, argv);
 }

@@ -144,6 +144,15 @@ int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
   const StopSignals signals;
   BoundProcessMemory();
   InitializeLog({.service = program.name});
+  if (const OfflineCommand* const offline =
+          FindOfflineCommand(program.commands, argc, argv)) {
+    signals.Unblock();
+    return RunOfflineCommand(
+        *offline, *program.settings, program.validate,
+        [&] { return program.server->Log(program.name); }, argc, argv);
+  }
+  program.settings->set_footer(
+      DescribeOfflineCommands(program.commands, argc > 0 ? argv[0] : ""));
   const absl::StatusOr<ParsedCommand> command =
       program.settings->Parse(argc, argv, std::cout);
   if (command.ok() && *command == ParsedCommand::kExit) return 0;

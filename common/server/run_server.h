@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/config/settings.h"
+#include "common/server/offline_command.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "common/status/fatal_error.h"
@@ -36,6 +37,8 @@ struct ServerProgram {
   std::function<absl::Status()> validate;
   // The services, not started.
   std::function<std::vector<std::unique_ptr<Service>>()> build;
+  // Run instead of serving where the first argument names one.
+  std::vector<OfflineCommand> commands;
 };
 
 // Exit code for settings that are not right (EX_CONFIG of sysexits.h).

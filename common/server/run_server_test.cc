@@ -193,6 +193,28 @@ TEST_F(RunServerTest, AClientGivesUpAServerThatIsSilent) {
               StatusIs(absl::StatusCode::kUnavailable));
 }
 
+TEST_F(RunServerTest, AnOfflineCommandHasTheSettingsAndItsOwn) {
+  Process process({"where", "--data-dir=/some/where", "--word=in"});
+  EXPECT_EQ(process.Wait(), 7);
+  EXPECT_THAT(process.output(), HasSubstr("in /some/where\n"));
+}
+
+TEST_F(RunServerTest, AnOfflineCommandRefusesWhatItDoesNotKnow) {
+  Process process({"where", "--there=/some/where"});
+  EXPECT_EQ(process.Wait(), 78);
+  EXPECT_THAT(process.output(), HasSubstr("--there"));
+  // Its settings are not the server's.
+  Process server(Arguments({"--word=in"}));
+  EXPECT_EQ(server.Wait(), 78);
+}
+
+TEST_F(RunServerTest, HelpNamesTheOfflineCommands) {
+  Process process({"--help"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), HasSubstr("where [OPTIONS]"));
+  EXPECT_THAT(process.output(), HasSubstr("Says which directory it has"));
+}
+
 TEST_F(RunServerTest, ASignalEndsAStartThatTakesLong) {
   Process process(Arguments({"--endless-start=true"}));
   ASSERT_NE(process.WaitForLine("start takes for ever"), "");

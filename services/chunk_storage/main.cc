@@ -7,6 +7,7 @@
 #include "common/server/run_server.h"
 #include "common/server/server_options.h"
 #include "services/chunk_storage/options.h"
+#include "services/chunk_storage/rebuild.h"
 #include "services/chunk_storage/server.h"
 
 int main(int argc, char** argv) {
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
                  std::make_unique<cairn::chunk_storage::ChunkStorageServer>(
                      options, server.data_dir));
              return services;
-           }},
+           },
+       .commands = {cairn::chunk_storage::RebuildCommand(&options, &server)}},
       argc, argv);
 }

@@ -16,6 +16,31 @@ constexpr uint32_t kFormatVersion = 1;
 
 }  // namespace
 
+FormatSupport StoreFormat() {
+  return {.service = "chunk_storage",
+          .version = kFormatVersion,
+          .features = {},
+          .release = kVersion};
+}
+
+RocksKvStore::Options DatabaseOptions(const Options& options, std::string path,
+                                      FileSystem* files) {
+  RocksKvStore::Options rocks;
+  rocks.path = std::move(path);
+  for (const std::string& table : PlaceStore::TableNames()) {
+    // Digests do not compress, and most lookups of a first backup find
+    // nothing, which a filter answers without a read.
+    rocks.tables.push_back(
+        {.name = table, .bloom_filter = true, .compress = false});
+  }
+  rocks.block_cache_bytes = options.block_cache_bytes;
+  rocks.write_buffer_bytes = options.write_buffer_bytes;
+  rocks.reserve_bytes = options.database_reserve_bytes;
+  rocks.ballast_bytes = options.ballast_bytes;
+  rocks.files = files;
+  return rocks;
+}
+
 ChunkStorageServer::ChunkStorageServer(const Options& options,
                                        std::string data_dir)
     : options_(options),
@@ -27,26 +52,13 @@ ChunkStorageServer::~ChunkStorageServer() { Stop(); }
 absl::Status ChunkStorageServer::OpenStore(ServiceContext& context) {
   const std::string path = absl::StrCat(data_dir_, "/chunk_storage");
   ASSIGN_OR_RETURN(directory_,
-                   DataDirectory::Open({.path = path,
-                                        .support = {.service = name(),
-                                                    .version = kFormatVersion,
-                                                    .features = {},
-                                                    .release = kVersion}},
+                   DataDirectory::Open({.path = path, .support = StoreFormat()},
                                        &files_, random_));
-  RocksKvStore::Options rocks;
-  rocks.path = absl::StrCat(directory_->path(), "/db");
-  for (const std::string& table : PlaceStore::TableNames()) {
-    // Digests do not compress, and most lookups of a first backup find
-    // nothing, which a filter answers without a read.
-    rocks.tables.push_back(
-        {.name = table, .bloom_filter = true, .compress = false});
-  }
-  rocks.block_cache_bytes = options_.block_cache_bytes;
-  rocks.write_buffer_bytes = options_.write_buffer_bytes;
-  rocks.reserve_bytes = options_.database_reserve_bytes;
-  rocks.ballast_bytes = options_.ballast_bytes;
-  rocks.files = &files_;
-  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  ASSIGN_OR_RETURN(
+      kv_, RocksKvStore::Open(
+               DatabaseOptions(
+                   options_, absl::StrCat(directory_->path(), "/db"), &files_),
+               context.fatal_errors()));
   return absl::OkStatus();
 }
 

@@ -17,6 +17,12 @@
 
 namespace cairn::chunk_storage {
 
+// What the directory of chunk_storage must be, and the database at `path`.
+// `files` outlives the database.
+FormatSupport StoreFormat();
+RocksKvStore::Options DatabaseOptions(const Options& options, std::string path,
+                                      FileSystem* files);
+
 // chunk_storage as a service of a process: owns everything it is made of, in
 // the directory `data_dir`/chunk_storage.
 class ChunkStorageServer final : public Service {

@@ -20,6 +20,8 @@ struct StoreState {
   uint64_t sequence = 0;     // highest seen in a durable manifest or event
   uint64_t token = 0;        // highest sweep token shown
   uint64_t floor = 0;        // touch floor; 0: not told since the start
+  // Highest session epoch in a record of a sealed pack.
+  uint64_t highest_epoch = 0;
 };
 
 struct PinReply {

@@ -30,7 +30,8 @@ StoreState Decode(const v1::StoreState& proto) {
   return {.incarnation = proto.incarnation(),
           .sequence = proto.sequence(),
           .token = proto.token(),
-          .floor = proto.floor()};
+          .floor = proto.floor(),
+          .highest_epoch = proto.highest_epoch()};
 }
 
 // A server that does not keep to the protocol.

@@ -56,11 +56,12 @@ Uuid ChunkRepository::NewUuid() {
 
 absl::Status ChunkRepository::OpenDatastores() {
   absl::MutexLock ensure_lock(&ensure_mutex_);
-  ASSIGN_OR_RETURN(std::vector<StoredDatastore> rows, places_.ListDatastores());
+  ASSIGN_OR_RETURN(const std::vector<StoredDatastore> rows,
+                   places_.ListDatastores());
   for (const StoredDatastore& row : rows) {
     next_number_ = std::max(next_number_, row.number + 1);
   }
-  RETURN_IF_ERROR(AdoptDirectories(rows));
+  RETURN_IF_ERROR(CheckRows(rows));
   for (const StoredDatastore& row : rows) {
     // The directory may be lost with what was in it: reads then say so.
     RETURN_IF_ERROR(packs_->CreateDatastore(row.ref.uuid));
@@ -72,24 +73,25 @@ absl::Status ChunkRepository::OpenDatastores() {
   return absl::OkStatus();
 }
 
-absl::Status ChunkRepository::AdoptDirectories(
-    std::vector<StoredDatastore>& rows) {
+absl::Status ChunkRepository::CheckRows(
+    const std::vector<StoredDatastore>& rows) const {
   ASSIGN_OR_RETURN(const std::vector<Uuid> directories,
                    packs_->ListDatastores());
   absl::flat_hash_set<Uuid> known;
   for (const StoredDatastore& row : rows) known.insert(row.ref.uuid);
   for (const Uuid& directory : directories) {
     if (known.contains(directory)) continue;
-    if (rows.size() >= kMaxDatastores) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("more than ", kMaxDatastores, " datastores"));
-    }
-    const StoredDatastore row = {.number = next_number_++,
-                                 .ref = {directory, 0}};
-    LOG(WARNING) << "datastore has packs and no row datastore="
-                 << directory.ToString();
-    RETURN_IF_ERROR(places_.SaveDatastore(row));
-    rows.push_back(row);
+    // Without packs it is what a first EnsureDatastore left that was cut short.
+    const absl::StatusOr<std::vector<Uuid>> packs =
+        packs_->ListPacks(directory);
+    if (absl::IsNotFound(packs.status())) continue;
+    RETURN_IF_ERROR(packs.status());
+    if (packs->empty()) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "datastore ", directory.ToString(), " has ", packs->size(),
+        " packs, and the database knows nothing of it: it is lost or another; "
+        "put the right database back, or build it again from the packs with "
+        "`cairn-chunk-storage rebuild --data-dir=...`, then start again"));
   }
   return absl::OkStatus();
 }
@@ -132,7 +134,8 @@ StoreState ChunkRepository::StateOf(
   return {.incarnation = incarnation_,
           .sequence = datastore.state().sequence(),
           .token = datastore.state().row().token,
-          .floor = datastore.floor()};
+          .floor = datastore.floor(),
+          .highest_epoch = datastore.state().row().highest_epoch};
 }
 
 absl::StatusOr<StoreState> ChunkRepository::EnsureDatastore(

@@ -45,7 +45,9 @@ class ChunkRepository {
 
   // Recovers what a former process left, and serves when it returns. `root`
   // is the directory of datastores. `incarnation` is higher than that of
-  // every former process of this directory.
+  // every former process of this directory. FailedPrecondition: there are
+  // packs, and `kv` knows nothing of them; the text names the command that
+  // rebuilds it.
   static absl::StatusOr<std::unique_ptr<ChunkRepository>> Open(
       const RepositoryOptions& options, const Dependencies& dependencies,
       std::string root, uint64_t incarnation);
@@ -93,8 +95,9 @@ class ChunkRepository {
                   std::unique_ptr<PackStore> packs, uint64_t incarnation);
 
   absl::Status OpenDatastores();
-  // Rows for directories that have none: the rows were lost.
-  absl::Status AdoptDirectories(std::vector<StoredDatastore>& rows);
+  // FailedPrecondition: a datastore has packs and no row: its rows were lost,
+  // and an empty index over full packs would call every record missing.
+  absl::Status CheckRows(const std::vector<StoredDatastore>& rows) const;
   Uuid NewUuid();
 
   absl::StatusOr<DatastoreRepository*> Find(

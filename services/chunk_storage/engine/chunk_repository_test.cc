@@ -21,6 +21,7 @@ namespace cairn::chunk_storage {
 namespace {
 
 using Then = FaultyFileSystem::Then;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Record Sized(int number, size_t size) {
@@ -347,8 +348,10 @@ TEST_F(ChunkRepositoryTest, TornBytesStayBetweenTheRecordsAndTheFooter) {
   harness_.Tear(harness_.PackPaths().at(0), std::string(7777, 't'));
   ASSERT_OK(harness_.Stop());
   harness_.LoseRows();
+  ASSERT_OK_AND_ASSIGN(const RebuildReport report,
+                       harness_.Rebuild(SurveyDepth::kPayloads));
+  EXPECT_FALSE(report.lost());  // the footer names all there was
   ASSERT_OK(harness_.Start());
-  EXPECT_EQ(harness_.metrics().recovered_damaged_bytes.Value(), 0);
   ExpectAllReadable(records);
 }
 
@@ -362,6 +365,7 @@ TEST_F(ChunkRepositoryTest, APackIsSealedWithoutAFooterIfThereIsNoRoom) {
   ExpectAllReadable(records);
   ASSERT_OK(harness_.Stop());
   harness_.LoseRows();
+  ASSERT_OK(harness_.Rebuild());
   ASSERT_OK(harness_.Start());
   ExpectAllReadable(records);
 }
@@ -472,10 +476,32 @@ TEST_F(ChunkRepositoryTest, LosingTheRowsLosesNoRecord) {
   harness_.test_executor().Run();
   harness_.Kill();
   harness_.LoseRows();
+  ASSERT_OK(harness_.Rebuild());
   ASSERT_OK(harness_.Start());
   ExpectAllReadable(records);
   EXPECT_EQ(harness_.Statistics().record_count, 26u);
   EXPECT_EQ(harness_.Statistics().sequence, 17u);
+}
+
+TEST_F(ChunkRepositoryTest, PacksWithoutRowsAreNotServedAsAnEmptyStore) {
+  const std::vector<Record> records = PutMany(3, 1000);
+  ASSERT_OK(harness_.Stop());
+  harness_.LoseRows();
+  EXPECT_THAT(harness_.Start(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("cairn-chunk-storage rebuild"),
+                             HasSubstr(harness_.datastore().uuid.ToString()),
+                             HasSubstr("1 packs"))));
+  ASSERT_OK(harness_.Rebuild());
+  ASSERT_OK(harness_.Start());
+  ExpectAllReadable(records);
+}
+
+TEST_F(ChunkRepositoryTest, ADatastoreWithoutPacksNeedsNoRow) {
+  ASSERT_OK(harness_.Stop());
+  harness_.LoseRows();
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.Statistics().pack_count, 0u);
 }
 
 TEST_F(ChunkRepositoryTest, APackOfAnotherDatastoreIsLeftAlone) {

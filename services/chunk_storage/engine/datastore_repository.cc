@@ -65,8 +65,8 @@ absl::StatusOr<std::unique_ptr<DatastoreRepository>> DatastoreRepository::Open(
   ASSIGN_OR_RETURN(const uint64_t damaged,
                    context->places->CountDamaged(row.number));
   repository->places_.SetDamagedCount(damaged);
-  PackRecovery recovery(context, row.ref.uuid, row.number, &repository->packs_,
-                        &repository->places_);
+  PackRecovery recovery({}, context, row.ref.uuid, row.number,
+                        &repository->packs_, &repository->places_);
   RETURN_IF_ERROR(recovery.Run(sealed));
   return repository;
 }

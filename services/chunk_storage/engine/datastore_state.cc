@@ -89,6 +89,8 @@ absl::Status DatastoreState::CommitSealed(SealBatch batch) {
   batch.datastore = row_;
   batch.datastore.sequence =
       std::max(row_.sequence, batch.pack.highest_sequence);
+  batch.datastore.highest_epoch =
+      std::max(row_.highest_epoch, batch.pack.highest_epoch);
   const absl::Status committed = context_->places->CommitSealed(batch);
   if (!committed.ok()) {
     return absl::IsResourceExhausted(committed)

@@ -36,10 +36,34 @@ absl::Status PackRecovery::Run(const std::vector<SealedPack>& sealed) {
   // A file that only the page cache knows must not become a place.
   const absl::Status synced = context_->packs->SyncPackDirectory(datastore_);
   if (!synced.ok()) return context_->latch->Fail(synced);
+  std::vector<Uuid> unknown;
   for (const Uuid& pack : files) {
-    if (!known.contains(pack)) RETURN_IF_ERROR(RecoverPack(pack));
+    if (!known.contains(pack)) unknown.push_back(pack);
   }
+  if (options_.quarantine) {
+    ASSIGN_OR_RETURN(unknown, FootersFirst(std::move(unknown)));
+  }
+  for (const Uuid& pack : unknown) RETURN_IF_ERROR(RecoverPack(pack));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Uuid>> PackRecovery::FootersFirst(
+    std::vector<Uuid> packs) const {
+  std::vector<Uuid> ordered;
+  std::vector<Uuid> without;
+  for (const Uuid& pack : packs) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const File> file,
+                     context_->packs->OpenForRead(datastore_, pack));
+    ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
+    ASSIGN_OR_RETURN(
+        const std::optional<PackContents> footer,
+        ReadPackFooter(pack, file_bytes, [&](uint64_t offset, size_t length) {
+          return file->ReadAt(offset, length);
+        }));
+    (footer.has_value() ? ordered : without).push_back(pack);
+  }
+  ordered.insert(ordered.end(), without.begin(), without.end());
+  return ordered;
 }
 
 absl::Status PackRecovery::RecoverPack(const Uuid& pack) {
@@ -54,55 +78,62 @@ absl::Status PackRecovery::RecoverPack(const Uuid& pack) {
   const auto read = [&](uint64_t offset, size_t length) {
     return file->ReadAt(offset, length);
   };
-  ASSIGN_OR_RETURN(const Found found, ReadPack(pack, file_bytes, read));
-  if (found.foreign) {
+  ASSIGN_OR_RETURN(PackSurvey survey,
+                   SurveyPack(pack, file_bytes, read, options_.depth));
+  if (survey.header.has_value() && survey.header->datastore != datastore_) {
     LOG(ERROR) << "pack of another datastore is left alone pack="
                << pack.ToString() << " datastore=" << datastore_.ToString();
+    foreign_.push_back(pack);
     return absl::OkStatus();
   }
   SealedPack sealed = {.number = packs_->NextNumber(),
                        .uuid = pack,
-                       .pack_class = found.pack_class,
+                       .pack_class = survey.pack_class(),
                        .file_bytes = file_bytes,
-                       .damaged_bytes = found.damaged_bytes};
-  for (const PackEntry& entry : found.entries) {
+                       .damaged_bytes = survey.damaged_bytes,
+                       .unnamed_bytes = survey.unnamed_bytes};
+  for (const PackEntry& entry : survey.records) {
     sealed.highest_sequence = std::max(sealed.highest_sequence, entry.sequence);
+    sealed.highest_epoch = std::max(sealed.highest_epoch, entry.epoch);
   }
+  const Found found = EntriesOf(std::move(survey));
   ASSIGN_OR_RETURN(std::vector<PlacedRecord> places,
-                   ChoosePlaces(found, sealed, read));
-  RETURN_IF_ERROR(packs_->CommitSealed(sealed, std::move(places)));
+                   ChoosePlaces(found, read, &sealed));
+  std::vector<DamagedRecord> damaged;
+  for (const PlacedRecord& record : places) {
+    if (!options_.quarantine || !record.place.bad) continue;
+    damaged.push_back(
+        {record.key, absl::StrCat("pack ", pack.ToString(), " at ",
+                                  record.place.offset, ": does not prove")});
+  }
+  RETURN_IF_ERROR(
+      packs_->CommitSealed(sealed, std::move(places), std::move(damaged)));
   context_->metrics->recovered_packs.Increment();
   context_->metrics->recovered_records.Increment(found.entries.size());
-  context_->metrics->recovered_damaged_bytes.Increment(found.damaged_bytes);
+  context_->metrics->recovered_damaged_bytes.Increment(sealed.damaged_bytes);
   LOG(INFO) << "pack recovered pack=" << pack.ToString()
             << " datastore=" << datastore_.ToString() << " bytes=" << file_bytes
             << " records=" << found.entries.size()
-            << " damaged_bytes=" << found.damaged_bytes;
+            << " damaged_bytes=" << sealed.damaged_bytes;
   return absl::OkStatus();
 }
 
-absl::StatusOr<PackRecovery::Found> PackRecovery::ReadPack(
-    const Uuid& pack, uint64_t file_bytes, const PackRead& read) const {
-  Found found;
-  ASSIGN_OR_RETURN(std::optional<PackContents> footer,
-                   ReadPackFooter(pack, file_bytes, read));
-  // With a footer only the header block is scanned, for class and datastore.
-  const uint64_t end =
-      footer.has_value() ? std::min(file_bytes, kPackBlockBytes) : file_bytes;
-  PackScanner scanner(pack, end, read);
-  while (found.entries.size() < kMaxPackRecords) {
-    ASSIGN_OR_RETURN(const std::optional<PackEntry> entry, scanner.Next());
-    if (!entry.has_value()) break;
-    found.entries.push_back(*entry);
+PackRecovery::Found PackRecovery::EntriesOf(PackSurvey survey) const {
+  Found found = {.entries = std::move(survey.records), .proved = survey.proved};
+  found.bad.assign(found.entries.size(), false);
+  if (!options_.quarantine || survey.damaged.empty()) return found;
+  absl::flat_hash_set<uint64_t> damaged;
+  for (const PackEntry& entry : survey.damaged) {
+    damaged.insert(entry.offset);
+    found.entries.push_back(entry);
   }
-  found.damaged_bytes = scanner.damaged_bytes();
-  found.proved = !footer.has_value();
-  if (footer.has_value()) found.entries = std::move(footer->entries);
-  if (scanner.header().has_value()) {
-    found.foreign = scanner.header()->datastore != datastore_;
-    found.pack_class = scanner.header()->pack_class;
-  } else if (!found.entries.empty()) {
-    found.pack_class = ClassOf(found.entries.front().key.kind);
+  std::sort(found.entries.begin(), found.entries.end(),
+            [](const PackEntry& a, const PackEntry& b) {
+              return a.offset < b.offset;
+            });
+  found.bad.clear();
+  for (const PackEntry& entry : found.entries) {
+    found.bad.push_back(damaged.contains(entry.offset));
   }
   return found;
 }
@@ -110,7 +141,7 @@ absl::StatusOr<PackRecovery::Found> PackRecovery::ReadPack(
 absl::StatusOr<std::vector<bool>> PackRecovery::FindBad(
     const Found& found, const Uuid& pack, std::span<const RecordKey> keys,
     const PackRead& read) const {
-  std::vector<bool> bad(keys.size(), false);
+  std::vector<bool> bad = found.bad;
   if (found.proved || places_->damaged_count() == 0) return bad;
   ASSIGN_OR_RETURN(const std::vector<bool> doubtful,
                    context_->places->FindDamaged(datastore_number_, keys));
@@ -127,14 +158,14 @@ absl::StatusOr<std::vector<bool>> PackRecovery::FindBad(
 }
 
 absl::StatusOr<std::vector<PlacedRecord>> PackRecovery::ChoosePlaces(
-    const Found& found, const SealedPack& pack, const PackRead& read) {
+    const Found& found, const PackRead& read, SealedPack* pack) {
   std::vector<RecordKey> keys;
   keys.reserve(found.entries.size());
   for (const PackEntry& entry : found.entries) keys.push_back(entry.key);
   ASSIGN_OR_RETURN(const std::vector<std::optional<Place>> present,
                    context_->places->Find(datastore_number_, keys));
   ASSIGN_OR_RETURN(const std::vector<bool> bad,
-                   FindBad(found, pack.uuid, keys, read));
+                   FindBad(found, pack->uuid, keys, read));
   absl::flat_hash_map<RecordKey, size_t> chosen;  // into `places`
   std::vector<PlacedRecord> places;
   uint64_t fresh = 0;
@@ -146,7 +177,7 @@ absl::StatusOr<std::vector<PlacedRecord>> PackRecovery::ChoosePlaces(
       continue;
     }
     Place place =
-        PlaceOf(found.entries[i], pack.number, static_cast<uint32_t>(i));
+        PlaceOf(found.entries[i], pack->number, static_cast<uint32_t>(i));
     place.bad = bad[i];
     const auto [it, first] = chosen.try_emplace(keys[i], places.size());
     if (!first) {
@@ -161,6 +192,11 @@ absl::StatusOr<std::vector<PlacedRecord>> PackRecovery::ChoosePlaces(
     fresh_bytes += place.stored_length;
   }
   places_->AddSealed(fresh, fresh_bytes);
+  pack->damaged_records = std::count(bad.begin(), bad.end(), true);
+  const uint64_t good_places =
+      std::count_if(places.begin(), places.end(),
+                    [](const PlacedRecord& r) { return !r.place.bad; });
+  pack->duplicate_records = keys.size() - pack->damaged_records - good_places;
   return places;
 }
 

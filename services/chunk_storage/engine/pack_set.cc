@@ -166,8 +166,9 @@ absl::Status PackSet::Seal(const std::shared_ptr<PackWriter>& writer) {
                              .uuid = writer->uuid(),
                              .pack_class = writer->pack_class(),
                              .file_bytes = contents.file_bytes,
-                             .highest_sequence = contents.highest_sequence};
-    RETURN_IF_ERROR(CommitSealed(pack, placed));
+                             .highest_sequence = contents.highest_sequence,
+                             .highest_epoch = contents.highest_epoch};
+    RETURN_IF_ERROR(CommitSealed(pack, placed, /*damaged=*/{}));
     // Committed, so a place that this loses is found in the PlaceStore.
     RETURN_IF_ERROR(places_->Retire(placed));
     absl::MutexLock lock(&mutex_);
@@ -218,14 +219,19 @@ absl::StatusOr<uint64_t> PackSet::AddHealed(SealBatch& batch) const {
 }
 
 absl::Status PackSet::CommitSealed(const SealedPack& pack,
-                                   std::vector<PlacedRecord> places) {
-  SealBatch batch = {.pack = pack, .places = std::move(places)};
+                                   std::vector<PlacedRecord> places,
+                                   std::vector<DamagedRecord> damaged) {
+  SealBatch batch = {.pack = pack,
+                     .places = std::move(places),
+                     .damaged = std::move(damaged),
+                     .time = context_->clock->Now()};
   batch.pack.record_count = batch.places.size();
   for (const PlacedRecord& record : batch.places) {
     batch.pack.payload_bytes += record.place.stored_length;
   }
   ASSIGN_OR_RETURN(const uint64_t healed, AddHealed(batch));
   RETURN_IF_ERROR(state_->CommitSealed(batch));
+  places_->DamageFound(batch.damaged.size());
   places_->DamageHealed(healed);
   absl::MutexLock lock(&mutex_);
   sealed_[pack.number] = batch.pack;

@@ -71,10 +71,12 @@ class PackSet {
   absl::StatusOr<FileOfPack> OpenForRead(uint32_t number) const;
   Counts CountPacks() const;
 
-  // Commits what moved to a pack and what it heals; used by recovery too.
-  // `places` have the pack's number.
+  // Commits what moved to a pack, what it heals, and the damage in it; used
+  // by recovery too. `places` have the pack's number; those of `damaged` are
+  // among them, and bad.
   absl::Status CommitSealed(const SealedPack& pack,
-                            std::vector<PlacedRecord> places);
+                            std::vector<PlacedRecord> places,
+                            std::vector<DamagedRecord> damaged);
 
  private:
   absl::Status Seal(const std::shared_ptr<PackWriter>& writer);

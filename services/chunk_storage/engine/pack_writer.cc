@@ -188,6 +188,8 @@ absl::StatusOr<PackWriter::Contents> PackWriter::Finish() {
   Contents contents = {.file_bytes = file_bytes,
                        .highest_sequence = highest_sequence_};
   for (size_t i = 0; i < records_.size(); ++i) {
+    contents.highest_epoch =
+        std::max(contents.highest_epoch, records_[i].epoch);
     contents.records.push_back(
         {records_[i].key,
          PlaceOf(records_[i], number_, static_cast<uint32_t>(i))});

@@ -27,6 +27,7 @@ class PackWriter {
   struct Contents {
     uint64_t file_bytes = 0;
     uint64_t highest_sequence = 0;
+    uint64_t highest_epoch = 0;
     std::vector<PlacedRecord> records;  // all, in order of offset
   };
 

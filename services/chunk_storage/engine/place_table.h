@@ -76,6 +76,8 @@ class PlaceTable {
   // a missing pack: its file may come back.
   absl::Status MarkBad(const RecordKey& key, const Place& place,
                        const std::string& why);
+  // So many damage rows were added.
+  void DamageFound(uint64_t count) { damaged_ += count; }
   // So many damage rows were removed and records of missing packs replaced.
   void DamageHealed(uint64_t count) { damaged_ -= count; }
 

@@ -164,6 +164,17 @@ void RepositoryHarness::PowerCut() {
   kv_->Recover();
 }
 
+absl::StatusOr<RebuildReport> RepositoryHarness::Rebuild(
+    SurveyDepth depth, std::span<const StoredDatastore> former) {
+  return StoreRebuild({.files = &files_,
+                       .kv = kv_.get(),
+                       .clock = &clock_,
+                       .executor = executor_,
+                       .fatal_errors = fatal_errors_.get(),
+                       .metrics = &metrics_})
+      .Run(kRoot, depth, former);
+}
+
 void RepositoryHarness::LoseRows() {
   kv_ = std::make_unique<MemoryKvStore>(PlaceStore::TableNames().size());
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "common/testing/test_executor.h"
 #include "services/chunk_storage/engine/chunk_repository.h"
 #include "services/chunk_storage/engine/repository_options.h"
+#include "services/chunk_storage/engine/store_rebuild.h"
 #include "services/chunk_storage/metrics.h"
 
 namespace cairn::chunk_storage {
@@ -60,6 +62,10 @@ class RepositoryHarness {
   // rows stop at their `nth` commit, and the disk goes on. Ends at PowerCut.
   void CrashAfterChanges(uint64_t changes);
   void CrashAtCommit(uint64_t nth);
+  // Rebuilds the rows from the packs, as after LoseRows. Only when not running.
+  absl::StatusOr<RebuildReport> Rebuild(
+      SurveyDepth depth = SurveyDepth::kPayloads,
+      std::span<const StoredDatastore> former = {});
   // Forgets every row, as if the database were lost. Only when not running.
   void LoseRows();
 

@@ -79,6 +79,7 @@ void Encode(const StoreState& state, v1::StoreState* proto) {
   proto->set_sequence(state.sequence);
   proto->set_token(state.token);
   proto->set_floor(state.floor);
+  proto->set_highest_epoch(state.highest_epoch);
 }
 
 void Encode(const StoreStatistics& statistics,

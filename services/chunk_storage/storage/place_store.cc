@@ -50,6 +50,15 @@ std::string DatastoreValue(const StoredDatastore& datastore) {
   row.set_token(datastore.token);
   row.set_sequence(datastore.sequence);
   row.set_number(datastore.number);
+  row.set_highest_epoch(datastore.highest_epoch);
+  return row.SerializeAsString();
+}
+
+std::string DamagedValue(const std::string& why, absl::Time time) {
+  record::v1::DamagedRow row;
+  row.set_format_version(kFormatVersion);
+  row.set_time_nanos(absl::ToUnixNanos(time));
+  row.set_why(why);
   return row.SerializeAsString();
 }
 
@@ -63,6 +72,10 @@ std::string PackValue(const SealedPack& pack) {
   row.set_payload_bytes(pack.payload_bytes);
   row.set_highest_sequence(pack.highest_sequence);
   row.set_damaged_bytes(pack.damaged_bytes);
+  row.set_highest_epoch(pack.highest_epoch);
+  row.set_duplicate_records(pack.duplicate_records);
+  row.set_damaged_records(pack.damaged_records);
+  row.set_unnamed_bytes(pack.unnamed_bytes);
   return row.SerializeAsString();
 }
 
@@ -89,7 +102,11 @@ absl::StatusOr<SealedPack> DecodePack(std::string_view key,
                     .record_count = row.record_count(),
                     .payload_bytes = row.payload_bytes(),
                     .highest_sequence = row.highest_sequence(),
-                    .damaged_bytes = row.damaged_bytes()};
+                    .damaged_bytes = row.damaged_bytes(),
+                    .highest_epoch = row.highest_epoch(),
+                    .duplicate_records = row.duplicate_records(),
+                    .damaged_records = row.damaged_records(),
+                    .unnamed_bytes = row.unnamed_bytes()};
 }
 
 }  // namespace
@@ -110,7 +127,8 @@ absl::StatusOr<std::vector<StoredDatastore>> PlaceStore::ListDatastores()
     datastores.push_back({.number = row.number(),
                           .ref = {uuid, row.generation()},
                           .token = row.token(),
-                          .sequence = row.sequence()});
+                          .sequence = row.sequence(),
+                          .highest_epoch = row.highest_epoch()});
   }
   RETURN_IF_ERROR(cursor->status());
   return datastores;
@@ -150,6 +168,40 @@ absl::StatusOr<uint64_t> PlaceStore::CountDamaged(uint32_t datastore) const {
   for (; cursor->Valid(); cursor->Next()) ++count;
   RETURN_IF_ERROR(cursor->status());
   return count;
+}
+
+absl::StatusOr<std::vector<DamagedRecord>> PlaceStore::ListDamaged(
+    uint32_t datastore, size_t limit) const {
+  const std::unique_ptr<KvView> view = kv_->NewView();
+  const std::string prefix = DatastorePrefix(datastore);
+  const std::unique_ptr<KvCursor> cursor =
+      view->Scan(kDamaged, prefix, PrefixEnd(prefix));
+  std::vector<DamagedRecord> records;
+  for (; cursor->Valid() && records.size() < limit; cursor->Next()) {
+    ASSIGN_OR_RETURN(const RecordKey key, DecodePlaceKey(cursor->key()));
+    ASSIGN_OR_RETURN(
+        const auto row,
+        ParseRow<record::v1::DamagedRow>(
+            cursor->value(), absl::StrCat("damage row of ", key.ToString())));
+    records.push_back({key, row.why()});
+  }
+  RETURN_IF_ERROR(cursor->status());
+  return records;
+}
+
+absl::StatusOr<CountsByKind> PlaceStore::CountPlaces(uint32_t datastore) const {
+  const std::unique_ptr<KvView> view = kv_->NewView();
+  const std::string prefix = DatastorePrefix(datastore);
+  const std::unique_ptr<KvCursor> cursor =
+      view->Scan(kPlaces, prefix, PrefixEnd(prefix));
+  CountsByKind counts{};
+  for (; cursor->Valid(); cursor->Next()) {
+    ASSIGN_OR_RETURN(const RecordKey key, DecodePlaceKey(cursor->key()));
+    ASSIGN_OR_RETURN(const Place place, DecodePlace(cursor->value()));
+    if (!place.bad) ++counts[static_cast<size_t>(key.kind)];
+  }
+  RETURN_IF_ERROR(cursor->status());
+  return counts;
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> PlaceStore::GetRows(
@@ -203,6 +255,10 @@ absl::Status PlaceStore::CommitSealed(const SealBatch& batch) {
   for (const RecordKey& key : batch.healed) {
     changes.Remove(kDamaged, EncodePlaceKey(datastore, key));
   }
+  for (const DamagedRecord& record : batch.damaged) {
+    changes.Put(kDamaged, EncodePlaceKey(datastore, record.key),
+                DamagedValue(record.why, batch.time));
+  }
   for (const SealedPack& pack : batch.adjusted) {
     changes.Put(kPacks, PackKey(datastore, pack.number), PackValue(pack));
   }
@@ -217,15 +273,11 @@ absl::Status PlaceStore::SaveDamage(uint32_t datastore,
                                     const PlacedRecord& record,
                                     bool place_is_stored,
                                     const std::string& why, absl::Time now) {
-  record::v1::DamagedRow row;
-  row.set_format_version(kFormatVersion);
-  row.set_time_nanos(absl::ToUnixNanos(now));
-  row.set_why(why);
   const std::string key = EncodePlaceKey(datastore, record.key);
   KvBatch changes;
   changes.set_passes_gate(true);
   if (place_is_stored) changes.Put(kPlaces, key, EncodePlace(record.place));
-  changes.Put(kDamaged, key, row.SerializeAsString());
+  changes.Put(kDamaged, key, DamagedValue(why, now));
   return kv_->Commit(changes, Durability::kSynced);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,7 +24,8 @@ struct StoredDatastore {
   uint32_t number = 0;  // short name of the datastore in the other tables
   DatastoreRef ref;     // generation 0: not told since the rows were lost
   uint64_t token = 0;
-  uint64_t sequence = 0;  // highest in a sealed pack
+  uint64_t sequence = 0;       // highest in a sealed pack
+  uint64_t highest_epoch = 0;  // of a session, in a sealed pack
 };
 
 // A pack whose places are in the table: never written or scanned again.
@@ -36,7 +38,22 @@ struct SealedPack {
   uint64_t payload_bytes = 0;  // of those
   uint64_t highest_sequence = 0;
   uint64_t damaged_bytes = 0;  // found by recovery and skipped
+  uint64_t highest_epoch = 0;
+  // Found by a rebuild: good copies of records whose place is elsewhere,
+  // records that did not prove, damaged bytes that nobody names.
+  uint64_t duplicate_records = 0;
+  uint64_t damaged_records = 0;
+  uint64_t unnamed_bytes = 0;
 };
+
+// A record that has no copy that proves.
+struct DamagedRecord {
+  RecordKey key;
+  std::string why;
+};
+
+// Records by RecordKind; index 0 is unused.
+using CountsByKind = std::array<uint64_t, 5>;
 
 // What takes effect when a pack is sealed, in one batch.
 struct SealBatch {
@@ -47,12 +64,15 @@ struct SealBatch {
   std::vector<SealedPack> adjusted;
   // Records whose damage is healed by this pack.
   std::vector<RecordKey> healed;
+  // Damage that is known from now on, as of `time`.
+  std::vector<DamagedRecord> damaged;
+  absl::Time time;
 };
 
 // What chunk_storage remembers beside the packs, over a KvStore: where each
 // record of a sealed pack is, which packs are sealed, what is damaged, and
-// the numbers of each datastore. Everything here but generation, token and
-// bad marks can be built again from the packs.
+// the numbers of each datastore. Everything here but generation and token can
+// be built again from the packs (engine/store_rebuild.h).
 //
 // Errors are those of the KvStore; DataLoss for a row that does not decode.
 // Thread-safe.
@@ -71,6 +91,11 @@ class PlaceStore {
   // By ascending number.
   absl::StatusOr<std::vector<SealedPack>> ListPacks(uint32_t datastore) const;
   absl::StatusOr<uint64_t> CountDamaged(uint32_t datastore) const;
+  // The first `limit`, by key.
+  absl::StatusOr<std::vector<DamagedRecord>> ListDamaged(uint32_t datastore,
+                                                         size_t limit) const;
+  // Records with a good place. Walks all places.
+  absl::StatusOr<CountsByKind> CountPlaces(uint32_t datastore) const;
 
   // One place per key, in order; any number of keys.
   absl::StatusOr<std::vector<std::optional<Place>>> Find(

@@ -150,7 +150,8 @@ absl::Status LeaseCoordinator::OpenWithTurn(const Call& call,
   ASSIGN_OR_RETURN(
       const EpochNumbers numbers,
       leases.Adopt({.datastore = ref,
-                    .epoch = std::max(fence.highest_epoch, state.floor),
+                    .epoch = std::max({fence.highest_epoch, state.floor,
+                                       state.highest_epoch}),
                     .token = std::max(fence.highest_token, state.token),
                     .fence = fence.fence}));
   if (state.floor < numbers.epoch || state.token < numbers.token) {

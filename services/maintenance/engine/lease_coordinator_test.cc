@@ -407,6 +407,12 @@ TEST_F(LeaseCoordinatorTest, ListsInPages) {
                                      Suite::Id(4), Suite::Id(5)));
 }
 
+TEST_F(LeaseCoordinatorTest, StartsAboveTheEpochsOfRecordsWhenAllElseIsLost) {
+  suite_.chunks.SetState(suite_.ref, {.highest_epoch = 11});
+  ASSERT_OK_AND_ASSIGN(const EpochState state, suite_.State());
+  EXPECT_EQ(state.epoch, 12u);
+}
+
 TEST_F(LeaseCoordinatorTest, LostCoordinatorStartsAboveEverythingSeen) {
   suite_.index.SetFence(
       suite_.ref,
