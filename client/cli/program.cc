@@ -8,6 +8,7 @@
 #include "client/cli/commands/completion.h"
 #include "client/cli/commands/datastore.h"
 #include "client/cli/commands/group.h"
+#include "client/cli/commands/inspect.h"
 #include "client/cli/commands/lease.h"
 #include "client/cli/commands/namespace.h"
 #include "client/cli/commands/restore.h"
@@ -90,6 +91,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddDatastoreCommand(app.get(), chosen);
   AddLeaseCommand(app.get(), chosen);
   AddStatusCommand(app.get(), chosen);
+  AddInspectCommand(app.get(), chosen);
   AddVersionCommand(app.get(), chosen);
   AddCompletionCommand(app.get(), chosen);
   app->footer(Footer());
