@@ -37,12 +37,16 @@ def when_available(call, seconds=RETRY_SECONDS):
 class Client:
     """Calls of one server. Errors are grpc.RpcError, unchanged."""
 
-    def __init__(self, target, seconds=CALL_SECONDS):
-        self.channel = grpc.insecure_channel(target, options=[
+    def __init__(self, target, seconds=CALL_SECONDS, credentials=None):
+        options = [
             ("grpc.max_receive_message_length", (4 << 20) + (64 << 10)),
             ("grpc.initial_reconnect_backoff_ms", 50),
             ("grpc.max_reconnect_backoff_ms", 200),
-        ])
+        ]
+        self.channel = (
+            grpc.insecure_channel(target, options=options)
+            if credentials is None else
+            grpc.secure_channel(target, credentials, options=options))
         self.seconds = seconds
         self.backup = backup_grpc.BackupServiceStub(self.channel)
         self.restore = restore_grpc.RestoreServiceStub(self.channel)

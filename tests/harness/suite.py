@@ -142,14 +142,20 @@ class Suite:
 
     def metrics_port(self, name):
         """Where the running process `name` serves /metrics."""
-        ports = []
+        return int(self._started_with(name, r"metrics_port=(\d+)"))
+
+    def port(self, name):
+        """Of the last address that the running process `name` listens on."""
+        return int(self._started_with(name, r" ports=(?:\d+,)*(\d+)"))
+
+    def _started_with(self, name, field):
+        values = []
         for line in pathlib.Path(self.log_path).read_text().splitlines():
             entry = json.loads(line)
-            found = re.search(r"server started .*metrics_port=(\d+)",
-                              entry["msg"])
+            found = re.search("server started .*" + field, entry["msg"])
             if found and entry["service"] == name:
-                ports.append(int(found.group(1)))
-        return ports[-1]
+                values.append(found.group(1))
+        return values[-1]
 
     def log_tail(self, size=4000):
         try:

@@ -307,6 +307,47 @@ TEST_F(ChunkWriterTest, WhatStandsElsewhereInTheBaseMoves) {
               flat.substr(at) + flat.substr(0, at));
 }
 
+TEST_F(ChunkWriterTest, ReusesGoOnBehindWhatIndexAnswersAtOnce) {
+  constexpr size_t kChunks = 2 * kMaxReuseEntries + 500;
+  PageRoot root;
+  std::vector<PlacedEntry> entries;
+  {
+    ASSERT_OK_AND_ASSIGN(const Session first, harness_.OpenSession());
+    ASSERT_OK_AND_ASSIGN(OpenedChunkStream opened, Open(first, "a"));
+    for (size_t i = 0; i < kChunks; ++i) {
+      const Encoded chunk =
+          Encode(8 * i, absl::StrCat(10'000'000 + i), Encoding::kRaw);
+      ASSERT_OK(Send(opened.writer(), chunk));
+      entries.push_back(
+          {.offset = 8 * i,
+           .entry = {.length = 8, .digest = chunk.header.digest}});
+    }
+    ASSERT_OK_AND_ASSIGN(const WrittenArchive written,
+                         opened.writer().End(8 * kChunks));
+    root = written.archive.root;
+    opened.stream.reset();
+    ASSERT_OK(harness_.Finish(first, {{"a", 8 * kChunks}}));
+  }
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedChunkStream opened, Open(session, "a"));
+    EXPECT_THAT(
+        opened.writer().Reuse(ReuseOfBase(entries, 0, kMaxReuseEntries + 1)),
+        StatusIs(StatusCode::kInvalidArgument, HasSubstr("in parts")));
+  }
+  ASSERT_OK_AND_ASSIGN(OpenedChunkStream opened, Open(session, "a"));
+  // The second lies in two windows.
+  for (const auto& [begin, end] : std::vector<std::pair<size_t, size_t>>{
+           {0, 100},
+           {100, 100 + kMaxReuseEntries},
+           {100 + kMaxReuseEntries, kChunks}}) {
+    ASSERT_OK(opened.writer().Reuse(ReuseOfBase(entries, begin, end)));
+  }
+  ASSERT_OK_AND_ASSIGN(const WrittenArchive written,
+                       opened.writer().End(8 * kChunks));
+  EXPECT_EQ(written.archive.root, root);
+}
+
 TEST_F(ChunkWriterTest, AReuseIsOfTheBaseAndWhatItsCheckSays) {
   const std::string flat = RandomBytes(300'000);
   {
