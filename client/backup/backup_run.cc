@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/backup/archive_standing.h"
+#include "client/backup/chunk_sender.h"
 #include "client/backup/file_source.h"
 #include "client/backup/pipe_producer.h"
+#include "client/backup/stream_sender.h"
 #include "client/backup/stream_source.h"
 #include "client/backup/tar_producer.h"
 #include "client/transfer/publish_unknown.h"
-#include "common/model/uuid.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -21,6 +23,7 @@ namespace {
 // before the source must stop.
 constexpr uint64_t kLongestFlushInterval = StreamSource::kBufferBytes / 2;
 constexpr size_t kMaxArchives = 256;
+constexpr char kWriteChunksFeature[] = "write-chunks";
 
 model::v1::ArchiveKind ToProtoKind(ArchiveKind kind) {
   switch (kind) {
@@ -43,7 +46,18 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
   for (const ArchiveSpec& spec : request.archives) {
     RETURN_IF_ERROR(OpenSource(spec, request).status());
   }
-  ASSIGN_OR_RETURN(const std::string session, OpenSession(request));
+  SessionOpener opener(environment_.remote, environment_.budget,
+                       environment_.notice, random_);
+  ASSIGN_OR_RETURN(const SessionOpener::Opened opened, opener.Open(request));
+  ASSIGN_OR_RETURN(BackupReport report,
+                   RunSession(opened.session, request, opened.file.get()));
+  report.resumed = opened.resumed;
+  return report;
+}
+
+absl::StatusOr<BackupReport> BackupRun::RunSession(
+    const model::v1::Session& session, const BackupRequest& request,
+    SessionFile* file) {
   BackupReport report;
   absl::Status failure;
   for (const ArchiveSpec& spec : request.archives) {
@@ -58,8 +72,9 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
   if (failure.ok()) failure = environment_.interrupt->Check();
   if (failure.ok()) {
     absl::StatusOr<model::v1::Snapshot> snapshot =
-        Finish(session, report.archives);
+        Finish(session.name(), report.archives);
     if (snapshot.ok()) {
+      if (file != nullptr) file->Remove();
       report.snapshot = *std::move(snapshot);
       return report;
     }
@@ -67,7 +82,10 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
     // The snapshot may be there: then nobody has anything to end.
     if (IsPassing(failure) || absl::IsCancelled(failure)) return failure;
   }
-  environment_.remote->AbortSession(session).IgnoreError();
+  const absl::Status aborted =
+      environment_.remote->AbortSession(session.name());
+  // Without an answer the session may be open, for another run to go on with.
+  if (file != nullptr && !IsPassing(aborted)) file->Remove();
   return failure;
 }
 
@@ -117,8 +135,21 @@ absl::Status BackupRun::LearnLimits(const BackupRequest& request) {
           "the server takes frames of ", found->max_frame_bytes(),
           " bytes, this client sends ", kFrameBytes, "; update one of them"));
     }
-    return absl::OkStatus();
+    return ChooseWay(request.way, *found);
   }
+}
+
+absl::Status BackupRun::ChooseWay(
+    BackupWay way, const ingest::v1::GetCapabilitiesResponse& server) {
+  const bool possible =
+      std::find(server.features().begin(), server.features().end(),
+                kWriteChunksFeature) != server.features().end();
+  if (way == BackupWay::kChunks && !possible) {
+    return absl::FailedPreconditionError(
+        "the server takes no chunks; update it, or send with --way=stream");
+  }
+  by_chunks_ = possible && way != BackupWay::kStream;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Source>> BackupRun::OpenSource(
@@ -148,49 +179,53 @@ absl::StatusOr<std::unique_ptr<Source>> BackupRun::OpenSource(
   return source;
 }
 
-absl::StatusOr<std::string> BackupRun::OpenSession(
-    const BackupRequest& request) {
-  ingest::v1::OpenSessionRequest open;
-  open.set_request_id(Uuid::Random(random_).ToString());
-  open.set_group(request.group.ToString());
-  open.set_notes(request.notes);
-  open.set_client_label(request.client_label);
-  if (request.backup_time.has_value()) {
-    open.mutable_backup_time()->set_seconds(*request.backup_time);
-  }
-  while (true) {
-    const absl::StatusOr<model::v1::Session> session =
-        environment_.remote->OpenSession(open);
-    if (session.ok()) {
-      environment_.budget->Progress();
-      return session->name();
-    }
-    RETURN_IF_ERROR(environment_.budget->WaitAfter(session.status()));
-  }
-}
-
 absl::StatusOr<SentArchive> BackupRun::SendArchive(
-    const std::string& session, const ArchiveSpec& spec,
+    const model::v1::Session& session, const ArchiveSpec& spec,
     const BackupRequest& request) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Source> source,
-                   OpenSource(spec, request));
-  StreamSender sender({.session = session,
-                       .archive = spec.name,
-                       .kind = ToProtoKind(spec.kind),
-                       .flush_interval_bytes = flush_interval_bytes_},
-                      environment_.remote, environment_.budget,
-                      environment_.progress);
-  ASSIGN_OR_RETURN(SentArchive sent, sender.Send(*source));
+  const ArchiveStanding standing = StandingOf(session, spec.name);
+  SentArchive sent = {.size_bytes = standing.bytes};
+  if (!standing.complete) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Source> source,
+                     OpenSource(spec, request));
+    ASSIGN_OR_RETURN(sent, SendBytes(session, spec, *source));
+  }
   TransferProgress last = {.archive = spec.name,
                            .bytes = sent.size_bytes,
                            .size_bytes = sent.size_bytes,
-                           .done = true};
+                           .done = true,
+                           .sent_bytes = sent.sent_bytes};
   if (sent.statistics.has_value()) {
     last.plain_bytes = sent.statistics->plain_bytes();
     last.new_bytes = sent.statistics->new_plain_bytes();
   }
   (*environment_.progress)(last);
   return sent;
+}
+
+absl::StatusOr<SentArchive> BackupRun::SendBytes(
+    const model::v1::Session& session, const ArchiveSpec& spec,
+    Source& source) {
+  const ArchiveStanding standing = StandingOf(session, spec.name);
+  const SendOptions options = {.session = session.name(),
+                               .archive = spec.name,
+                               .kind = ToProtoKind(spec.kind),
+                               .flush_interval_bytes = flush_interval_bytes_};
+  if (!by_chunks_ || spec.kind == ArchiveKind::kBlob) {
+    StreamSender sender(options, environment_.remote, environment_.budget,
+                        environment_.progress);
+    return sender.Send(source, standing.bytes);
+  }
+  ChunkSender sender(
+      options,
+      session.base_snapshot().empty()
+          ? ""
+          : absl::StrCat(session.base_snapshot(), "/archives/", spec.name),
+      {.remote = environment_.remote,
+       .catalog = environment_.catalog,
+       .budget = environment_.budget,
+       .progress = environment_.progress,
+       .executor = environment_.executor});
+  return sender.Send(source, standing.bytes);
 }
 
 absl::StatusOr<model::v1::Snapshot> BackupRun::Finish(

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,27 +10,19 @@
 #include "absl/status/statusor.h"
 #include "cairn/model/v1/model.pb.h"
 #include "client/backup/archive_spec.h"
+#include "client/backup/backup_request.h"
+#include "client/backup/sent_archive.h"
+#include "client/backup/session_opener.h"
 #include "client/backup/source.h"
-#include "client/backup/stream_sender.h"
 #include "client/posix/interrupt.h"
 #include "client/remote/backup_remote.h"
+#include "client/remote/catalog_remote.h"
 #include "client/remote/retry_budget.h"
 #include "client/transfer/problem_log.h"
 #include "client/transfer/transfer_progress.h"
-#include "common/model/names.h"
+#include "common/concurrency/executor.h"
 
 namespace cairn::client {
-
-// What to back up, and as what.
-struct BackupRequest {
-  GroupName group;
-  std::vector<ArchiveSpec> archives;  // 1..256, names distinct, stdin once
-  std::string notes;
-  std::optional<int64_t> backup_time;  // Unix seconds; unset: the server's
-  std::string client_label;
-  std::vector<std::string> exclude;  // of .tar archives
-  bool all_file_systems = false;     // of .tar archives
-};
 
 // A published snapshot.
 struct BackupReport {
@@ -41,19 +32,25 @@ struct BackupReport {
   };
   model::v1::Snapshot snapshot;
   std::vector<ArchiveReport> archives;  // as in the request
+  bool resumed = false;                 // a session that was interrupted
 };
 
 // One backup: a session from its opening to the published snapshot. If it
 // fails, the session is ended (best effort), unless its snapshot may be
-// there. One thread.
+// there. The file that lets another process go on is there as long as the
+// session may be. One thread.
 class BackupRun {
  public:
   struct Environment {
     BackupRemote* remote = nullptr;
+    CatalogRemote* catalog = nullptr;
+    Executor* executor = nullptr;  // hashes and compresses
     RetryBudget* budget = nullptr;
     const Interrupt* interrupt = nullptr;
     ProblemLog* problems = nullptr;
     const ProgressListener* progress = nullptr;
+    // Told what a person should know and no program: may be null.
+    const NoticeListener* notice = nullptr;
     int stdin_fd = 0;
   };
 
@@ -68,12 +65,19 @@ class BackupRun {
  private:
   absl::StatusOr<std::unique_ptr<Source>> OpenSource(
       const ArchiveSpec& spec, const BackupRequest& request) const;
+  absl::StatusOr<BackupReport> RunSession(const model::v1::Session& session,
+                                          const BackupRequest& request,
+                                          SessionFile* file);
   absl::Status CheckRequest(const BackupRequest& request) const;
   absl::Status LearnLimits(const BackupRequest& request);
-  absl::StatusOr<std::string> OpenSession(const BackupRequest& request);
-  absl::StatusOr<SentArchive> SendArchive(const std::string& session,
+  absl::Status ChooseWay(BackupWay way,
+                         const ingest::v1::GetCapabilitiesResponse& server);
+  absl::StatusOr<SentArchive> SendArchive(const model::v1::Session& session,
                                           const ArchiveSpec& spec,
                                           const BackupRequest& request);
+  absl::StatusOr<SentArchive> SendBytes(const model::v1::Session& session,
+                                        const ArchiveSpec& spec,
+                                        Source& source);
   absl::StatusOr<model::v1::Snapshot> Finish(
       const std::string& session,
       const std::vector<BackupReport::ArchiveReport>& archives);
@@ -82,6 +86,7 @@ class BackupRun {
   absl::BitGenRef random_;
   uint64_t max_blob_bytes_ = 16 * 1024 * 1024;
   uint64_t flush_interval_bytes_ = 0;
+  bool by_chunks_ = false;
 };
 
 }  // namespace cairn::client

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -34,13 +35,16 @@ using ::testing::Not;
 constexpr uint64_t kMiB = 1024 * 1024;
 
 // Backups over real gRPC streams to a server that breaks them.
-class BackupRunTest : public ::testing::Test {
+class BackupRunTest : public ::testing::TestWithParam<BackupWay> {
  protected:
   BackupRunTest() {
     auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
                                  &interrupt_);
     EXPECT_OK(remotes);
     remotes_ = *std::move(remotes);
+    auto executor = ThreadPoolExecutor::Create({.threads = 2});
+    EXPECT_OK(executor);
+    executor_ = *std::move(executor);
   }
 
   std::string RandomBytes(size_t length) {
@@ -69,6 +73,8 @@ class BackupRunTest : public ::testing::Test {
       if (on_progress_) on_progress_(p);
     };
     BackupRun run({.remote = remotes_.backup.get(),
+                   .catalog = remotes_.catalog.get(),
+                   .executor = executor_.get(),
                    .budget = &budget,
                    .interrupt = &interrupt_,
                    .problems = &problems_,
@@ -78,6 +84,7 @@ class BackupRunTest : public ::testing::Test {
     BackupRequest request;
     request.group = *GroupName::Parse("datastores/default/groups/host/web1");
     request.archives = std::move(archives);
+    request.way = GetParam();
     auto report = run.Run(request);
     retries_ = budget.retries();
     return report;
@@ -91,12 +98,13 @@ class BackupRunTest : public ::testing::Test {
   Interrupt interrupt_;
   ProblemLog problems_;
   Remotes remotes_;
+  std::unique_ptr<ThreadPoolExecutor> executor_;
   std::function<void()> on_wait_;
   std::function<void(const TransferProgress&)> on_progress_;
   int retries_ = 0;
 };
 
-TEST_F(BackupRunTest, PublishesSeveralArchives) {
+TEST_P(BackupRunTest, PublishesSeveralArchives) {
   const std::string stream = RandomBytes(3 * kMiB + 17);
   const std::string blob = RandomBytes(1000);
   ASSERT_OK_AND_ASSIGN(
@@ -111,7 +119,7 @@ TEST_F(BackupRunTest, PublishesSeveralArchives) {
   EXPECT_EQ(retries_, 0);
 }
 
-TEST_F(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {
+TEST_P(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {
   const std::string content = RandomBytes(12 * kMiB + 5);
   server_.SetFaults({.write_cuts = 20, .max_cut_bytes = 3 * kMiB});
   ASSERT_OK_AND_ASSIGN(const BackupReport report,
@@ -122,7 +130,7 @@ TEST_F(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {
   EXPECT_GE(retries_, 20);
 }
 
-TEST_F(BackupRunTest, HolesSurviveStreamsThatBreakAnywhere) {
+TEST_P(BackupRunTest, HolesSurviveStreamsThatBreakAnywhere) {
   const std::string path = dir_.Join("disk");
   const int fd = open(path.c_str(), O_RDWR | O_CREAT, 0600);
   const std::string data = RandomBytes(2 * kMiB);
@@ -141,7 +149,7 @@ TEST_F(BackupRunTest, HolesSurviveStreamsThatBreakAnywhere) {
   EXPECT_GT(server_.Published("disk.img")->hole_bytes, 30 * kMiB);
 }
 
-TEST_F(BackupRunTest, StdinSurvivesStreamsThatBreakAnywhere) {
+TEST_P(BackupRunTest, StdinSurvivesStreamsThatBreakAnywhere) {
   const std::string content = RandomBytes(24 * kMiB + 1);
   int fds[2];
   ASSERT_EQ(pipe(fds), 0);
@@ -157,7 +165,7 @@ TEST_F(BackupRunTest, StdinSurvivesStreamsThatBreakAnywhere) {
   close(fds[0]);
 }
 
-TEST_F(BackupRunTest, ATreeSurvivesStreamsThatBreakAnywhere) {
+TEST_P(BackupRunTest, ATreeSurvivesStreamsThatBreakAnywhere) {
   const std::string tree = dir_.Join("tree");
   ASSERT_EQ(mkdir(tree.c_str(), 0700), 0);
   for (int i = 0; i < 20; ++i) {
@@ -173,7 +181,7 @@ TEST_F(BackupRunTest, ATreeSurvivesStreamsThatBreakAnywhere) {
   EXPECT_EQ(server_.cuts_made(), 8);
 }
 
-TEST_F(BackupRunTest, AnotherServerProcessGoesOn) {
+TEST_P(BackupRunTest, AnotherServerProcessGoesOn) {
   const std::string content = RandomBytes(8 * kMiB);
   bool restarted = false;
   on_progress_ = [&](const TransferProgress& progress) {
@@ -186,21 +194,21 @@ TEST_F(BackupRunTest, AnotherServerProcessGoesOn) {
   EXPECT_EQ(server_.Published("a.raw")->content, content);
 }
 
-TEST_F(BackupRunTest, UnaryCallsAreRepeated) {
+TEST_P(BackupRunTest, UnaryCallsAreRepeated) {
   server_.SetFaults({.unavailable_calls = 7});
   ASSERT_OK(Run({File("a.raw", "abc")}));
   EXPECT_EQ(server_.Published("a.raw")->content, "abc");
   EXPECT_EQ(retries_, 7);
 }
 
-TEST_F(BackupRunTest, AnUnknownFinishIsSettled) {
+TEST_P(BackupRunTest, AnUnknownFinishIsSettled) {
   server_.SetFaults({.lost_answers = 3});
   ASSERT_OK_AND_ASSIGN(const BackupReport report, Run({File("a.raw", "abc")}));
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_PUBLISHED);
   EXPECT_FALSE(report.snapshot.name().empty());
 }
 
-TEST_F(BackupRunTest, AFinishThatStaysUnknownIsToldAndNotAborted) {
+TEST_P(BackupRunTest, AFinishThatStaysUnknownIsToldAndNotAborted) {
   server_.SetFaults({.lost_answers = 1'000'000});
   EXPECT_THAT(Run({File("a.raw", "abc")}),
               StatusIs(absl::StatusCode::kUnavailable,
@@ -209,7 +217,7 @@ TEST_F(BackupRunTest, AFinishThatStaysUnknownIsToldAndNotAborted) {
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_PUBLISHED);
 }
 
-TEST_F(BackupRunTest, AnInterruptedFinishIsUnknownAndNotAborted) {
+TEST_P(BackupRunTest, AnInterruptedFinishIsUnknownAndNotAborted) {
   on_progress_ = [this](const TransferProgress& progress) {
     if (progress.done) server_.SetFaults({.unavailable_calls = 1'000'000});
   };
@@ -222,7 +230,7 @@ TEST_F(BackupRunTest, AnInterruptedFinishIsUnknownAndNotAborted) {
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_OPEN);
 }
 
-TEST_F(BackupRunTest, AnInterruptBeforeTheFinishAbortsTheSession) {
+TEST_P(BackupRunTest, AnInterruptBeforeTheFinishAbortsTheSession) {
   on_progress_ = [this](const TransferProgress& progress) {
     if (progress.done) interrupt_.Raise();
   };
@@ -232,20 +240,20 @@ TEST_F(BackupRunTest, AnInterruptBeforeTheFinishAbortsTheSession) {
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
 }
 
-TEST_F(BackupRunTest, AFencedSessionEndsTheRun) {
+TEST_P(BackupRunTest, AFencedSessionEndsTheRun) {
   server_.SetFaults({.write_cuts = 1, .max_cut_bytes = kMiB});
   on_wait_ = [this] { server_.FenceSessions(); };
   EXPECT_THAT(Run({File("a.raw", RandomBytes(4 * kMiB))}),
               HasReasonCode(reason::kSessionFenced));
 }
 
-TEST_F(BackupRunTest, AMissingSourceIsToldBeforeASessionIsOpened) {
+TEST_P(BackupRunTest, AMissingSourceIsToldBeforeASessionIsOpened) {
   EXPECT_THAT(Run({*ArchiveSpec::Parse("a.raw:" + dir_.Join("none"))}),
               HasReasonCode(kLocalIo));
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_UNSPECIFIED);
 }
 
-TEST_F(BackupRunTest, AnInterruptAbortsTheSession) {
+TEST_P(BackupRunTest, AnInterruptAbortsTheSession) {
   on_progress_ = [this](const TransferProgress& progress) {
     if (progress.bytes > kMiB) interrupt_.Raise();
   };
@@ -254,21 +262,21 @@ TEST_F(BackupRunTest, AnInterruptAbortsTheSession) {
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
 }
 
-TEST_F(BackupRunTest, GivesUpWhenTheServerStaysAway) {
+TEST_P(BackupRunTest, GivesUpWhenTheServerStaysAway) {
   server_.SetFaults({.unavailable_calls = 1'000'000});
   EXPECT_THAT(
       Run({File("a.raw", "x")}),
       StatusIs(absl::StatusCode::kUnavailable, HasSubstr("gave up after")));
 }
 
-TEST_F(BackupRunTest, ReasonsOfTheServerArrive) {
+TEST_P(BackupRunTest, ReasonsOfTheServerArrive) {
   server_.SetFaults(
       {.open_error = WithReason(absl::FailedPreconditionError("held by host b"),
                                 reason::kLeaseHeld)});
   EXPECT_THAT(Run({File("a.raw", "x")}), HasReasonCode(reason::kLeaseHeld));
 }
 
-TEST_F(BackupRunTest, RefusesTwoArchivesOfOneName) {
+TEST_P(BackupRunTest, RefusesTwoArchivesOfOneName) {
   EXPECT_THAT(Run({File("a.raw", "x"), File("a.raw", "y")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("twice")));
   const ArchiveSpec pipe = *ArchiveSpec::Parse("a.raw:-");
@@ -276,6 +284,14 @@ TEST_F(BackupRunTest, RefusesTwoArchivesOfOneName) {
   other.name = "b.raw";
   EXPECT_THAT(Run({pipe, other}), StatusIs(absl::StatusCode::kInvalidArgument));
 }
+
+INSTANTIATE_TEST_SUITE_P(Ways, BackupRunTest,
+                         ::testing::Values(BackupWay::kChunks,
+                                           BackupWay::kStream),
+                         [](const ::testing::TestParamInfo<BackupWay>& way) {
+                           return way.param == BackupWay::kChunks ? "Chunks"
+                                                                  : "Stream";
+                         });
 
 }  // namespace
 }  // namespace cairn::client

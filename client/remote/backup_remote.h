@@ -29,6 +29,7 @@ class BackupRemote {
       const ingest::v1::FinishSessionRequest& request) = 0;
   virtual absl::Status AbortSession(const std::string& name) = 0;
   virtual std::unique_ptr<WriteStream> StartWrite() = 0;
+  virtual std::unique_ptr<ChunkWriteStream> StartWriteChunks() = 0;
 };
 
 }  // namespace cairn::client

@@ -41,6 +41,8 @@ class CatalogRemote {
       const ingest::v1::GetStatusRequest& request) = 0;
   virtual std::unique_ptr<ReadStream> StartRead(
       const ingest::v1::ReadArchiveRequest& request) = 0;
+  virtual std::unique_ptr<ChunkReadStream> StartReadChunks(
+      const ingest::v1::ReadChunksRequest& request) = 0;
 };
 
 }  // namespace cairn::client

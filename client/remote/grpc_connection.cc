@@ -89,6 +89,10 @@ class GrpcBackupRemote final : public BackupRemote {
     return NewGrpcWriteStream(stub_.get(), interrupt_);
   }
 
+  std::unique_ptr<ChunkWriteStream> StartWriteChunks() override {
+    return NewGrpcChunkWriteStream(stub_.get(), interrupt_);
+  }
+
  private:
   const std::unique_ptr<BackupService::Stub> stub_;
   const Clock* const clock_;
@@ -128,6 +132,11 @@ class GrpcCatalogRemote final : public CatalogRemote {
   std::unique_ptr<ReadStream> StartRead(
       const ReadArchiveRequest& request) override {
     return NewGrpcReadStream(restore_.get(), request, interrupt_);
+  }
+
+  std::unique_ptr<ChunkReadStream> StartReadChunks(
+      const ReadChunksRequest& request) override {
+    return NewGrpcChunkReadStream(restore_.get(), request, interrupt_);
   }
 
  private:

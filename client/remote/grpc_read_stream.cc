@@ -15,6 +15,8 @@ namespace {
 
 using ingest::v1::ReadArchiveRequest;
 using ingest::v1::ReadArchiveResponse;
+using ingest::v1::ReadChunksRequest;
+using ingest::v1::ReadChunksResponse;
 using ingest::v1::RestoreService;
 
 constexpr absl::Duration kStallTimeout = absl::Minutes(3);
@@ -22,18 +24,21 @@ constexpr absl::Duration kStallTimeout = absl::Minutes(3);
 // Messages of up to 1 MiB that are read ahead of the one that is written.
 constexpr size_t kReadAhead = 4;
 
-class GrpcReadStream final
-    : public ReadStream,
-      private grpc::ClientReadReactor<ReadArchiveResponse> {
+template <typename Request, typename Response>
+class GrpcReadStream final : public ReadStreamOf<Response>,
+                             private grpc::ClientReadReactor<Response> {
  public:
-  GrpcReadStream(RestoreService::Stub* stub, const ReadArchiveRequest& request,
-                 const Interrupt* interrupt)
+  // `start(context, request, reactor)` starts the call by the stub.
+  template <typename Start>
+  GrpcReadStream(const Request& request, const Interrupt* interrupt,
+                 Start start)
       : interrupt_(interrupt), request_(request) {
-    stub->async()->ReadArchive(&context_, &request_, this);
+    start(&context_, &request_,
+          static_cast<grpc::ClientReadReactor<Response>*>(this));
     // Reads start outside of reactions.
-    AddHold();
-    StartRead(&incoming_);
-    StartCall();
+    this->AddHold();
+    this->StartRead(&incoming_);
+    this->StartCall();
   }
 
   ~GrpcReadStream() override {
@@ -45,13 +50,13 @@ class GrpcReadStream final
     }
     // Not under the lock: gRPC may call back on this thread.
     context_.TryCancel();
-    if (release) RemoveHold();
+    if (release) this->RemoveHold();
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(&ended_));
   }
 
-  absl::StatusOr<std::optional<ReadArchiveResponse>> Next() override {
-    std::optional<ReadArchiveResponse> message;
+  absl::StatusOr<std::optional<Response>> Next() override {
+    std::optional<Response> message;
     bool start = false;
     {
       absl::MutexLock lock(&mutex_);
@@ -72,7 +77,7 @@ class GrpcReadStream final
       start = !reading_ && !read_ended_;
       if (start) reading_ = true;
     }
-    if (start) StartRead(&incoming_);
+    if (start) this->StartRead(&incoming_);
     return message;
   }
 
@@ -96,8 +101,8 @@ class GrpcReadStream final
         release = TakeHold();
       }
     }
-    if (again) StartRead(&incoming_);
-    if (release) RemoveHold();
+    if (again) this->StartRead(&incoming_);
+    if (release) this->RemoveHold();
   }
 
   // True, once, when no read is started any more: then the hold goes, which
@@ -115,12 +120,12 @@ class GrpcReadStream final
   }
 
   const Interrupt* const interrupt_;
-  const ReadArchiveRequest request_;
+  const Request request_;
   grpc::ClientContext context_;
-  ReadArchiveResponse incoming_;  // of gRPC while reading_
+  Response incoming_;  // of gRPC while reading_
 
   absl::Mutex mutex_;
-  std::deque<ReadArchiveResponse> ready_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Response> ready_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool read_ended_ ABSL_GUARDED_BY(mutex_) = false;
@@ -134,7 +139,25 @@ class GrpcReadStream final
 std::unique_ptr<ReadStream> NewGrpcReadStream(RestoreService::Stub* stub,
                                               const ReadArchiveRequest& request,
                                               const Interrupt* interrupt) {
-  return std::make_unique<GrpcReadStream>(stub, request, interrupt);
+  return std::make_unique<
+      GrpcReadStream<ReadArchiveRequest, ReadArchiveResponse>>(
+      request, interrupt,
+      [stub](grpc::ClientContext* context, const ReadArchiveRequest* sent,
+             auto* reactor) {
+        stub->async()->ReadArchive(context, sent, reactor);
+      });
+}
+
+std::unique_ptr<ChunkReadStream> NewGrpcChunkReadStream(
+    RestoreService::Stub* stub, const ReadChunksRequest& request,
+    const Interrupt* interrupt) {
+  return std::make_unique<
+      GrpcReadStream<ReadChunksRequest, ReadChunksResponse>>(
+      request, interrupt,
+      [stub](grpc::ClientContext* context, const ReadChunksRequest* sent,
+             auto* reactor) {
+        stub->async()->ReadChunks(context, sent, reactor);
+      });
 }
 
 }  // namespace cairn::client

@@ -14,6 +14,8 @@ namespace cairn::client {
 namespace {
 
 using ingest::v1::BackupService;
+using ingest::v1::WriteChunksRequest;
+using ingest::v1::WriteChunksResponse;
 using ingest::v1::WriteStreamRequest;
 using ingest::v1::WriteStreamResponse;
 
@@ -21,17 +23,23 @@ using ingest::v1::WriteStreamResponse;
 // by keepalive long before.
 constexpr absl::Duration kStallTimeout = absl::Minutes(3);
 
+template <typename Request, typename Response>
 class GrpcWriteStream final
-    : public WriteStream,
-      private grpc::ClientBidiReactor<WriteStreamRequest, WriteStreamResponse> {
+    : public WriteStreamOf<Request>,
+      private grpc::ClientBidiReactor<Request, Response> {
  public:
-  GrpcWriteStream(BackupService::Stub* stub, const Interrupt* interrupt)
+  using State = WriteState;
+
+  // `start(context, reactor)` starts the call by the stub.
+  template <typename Start>
+  GrpcWriteStream(const Interrupt* interrupt, Start start)
       : interrupt_(interrupt) {
-    stub->async()->WriteStream(&context_, this);
+    start(&context_,
+          static_cast<grpc::ClientBidiReactor<Request, Response>*>(this));
     // Writes start outside of reactions.
-    AddHold();
-    StartRead(&incoming_);
-    StartCall();
+    this->AddHold();
+    this->StartRead(&incoming_);
+    this->StartCall();
   }
 
   ~GrpcWriteStream() override {
@@ -41,7 +49,7 @@ class GrpcWriteStream final
     mutex_.Await(absl::Condition(this, &GrpcWriteStream::Ended));
   }
 
-  absl::Status Write(WriteStreamRequest request) override {
+  absl::Status Write(Request request) override {
     {
       absl::MutexLock lock(&mutex_);
       const bool free = interrupt_->Await(
@@ -56,7 +64,7 @@ class GrpcWriteStream final
       outgoing_ = std::move(request);
       writing_ = true;
     }
-    StartWrite(&outgoing_);
+    this->StartWrite(&outgoing_);
     return absl::OkStatus();
   }
 
@@ -106,7 +114,7 @@ class GrpcWriteStream final
       if (!ok) broken_ = true;
       release = TakeHold();
     }
-    if (release) RemoveHold();
+    if (release) this->RemoveHold();
   }
 
   void OnReadDone(bool ok) override {
@@ -121,8 +129,8 @@ class GrpcWriteStream final
         release = TakeHold();
       }
     }
-    if (ok) StartRead(&incoming_);
-    if (release) RemoveHold();
+    if (ok) this->StartRead(&incoming_);
+    if (release) this->RemoveHold();
   }
 
   // True, once, when nothing will be written any more: then the hold goes,
@@ -133,11 +141,11 @@ class GrpcWriteStream final
     return true;
   }
 
-  void Take(const WriteStreamResponse& response)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void Take(const Response& response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (response.has_started()) {
       state_.started = true;
       state_.start_offset = response.started().offset();
+      state_.chunker = response.started().chunker();
       state_.durable_bytes =
           std::max(state_.durable_bytes, response.started().offset());
     } else if (response.has_watermark()) {
@@ -158,8 +166,8 @@ class GrpcWriteStream final
 
   const Interrupt* const interrupt_;
   grpc::ClientContext context_;
-  WriteStreamRequest outgoing_;   // of gRPC while writing_
-  WriteStreamResponse incoming_;  // of gRPC while a read is in flight
+  Request outgoing_;   // of gRPC while writing_
+  Response incoming_;  // of gRPC while a read is in flight
 
   absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
@@ -173,7 +181,20 @@ class GrpcWriteStream final
 
 std::unique_ptr<WriteStream> NewGrpcWriteStream(BackupService::Stub* stub,
                                                 const Interrupt* interrupt) {
-  return std::make_unique<GrpcWriteStream>(stub, interrupt);
+  return std::make_unique<
+      GrpcWriteStream<WriteStreamRequest, WriteStreamResponse>>(
+      interrupt, [stub](grpc::ClientContext* context, auto* reactor) {
+        stub->async()->WriteStream(context, reactor);
+      });
+}
+
+std::unique_ptr<ChunkWriteStream> NewGrpcChunkWriteStream(
+    BackupService::Stub* stub, const Interrupt* interrupt) {
+  return std::make_unique<
+      GrpcWriteStream<WriteChunksRequest, WriteChunksResponse>>(
+      interrupt, [stub](grpc::ClientContext* context, auto* reactor) {
+        stub->async()->WriteChunks(context, reactor);
+      });
 }
 
 }  // namespace cairn::client

@@ -8,8 +8,10 @@
 
 namespace cairn::client {
 
-// Starts the call. Both outlive the stream.
+// Start a WriteStream or WriteChunks call. Both outlive the stream.
 std::unique_ptr<WriteStream> NewGrpcWriteStream(
+    ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
+std::unique_ptr<ChunkWriteStream> NewGrpcChunkWriteStream(
     ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
 
 }  // namespace cairn::client

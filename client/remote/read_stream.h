@@ -7,15 +7,19 @@
 
 namespace cairn::client {
 
-// One ReadArchive call. One thread uses it; destroying it ends the call.
-class ReadStream {
+// One call that reads an archive by messages of type Response. One thread
+// uses it; destroying it ends the call.
+template <typename Response>
+class ReadStreamOf {
  public:
-  virtual ~ReadStream() = default;
+  virtual ~ReadStreamOf() = default;
 
   // The next message; nullopt when the server has sent all. Unavailable if it
   // sends nothing for minutes, Cancelled if the user interrupted.
-  virtual absl::StatusOr<std::optional<ingest::v1::ReadArchiveResponse>>
-  Next() = 0;
+  virtual absl::StatusOr<std::optional<Response>> Next() = 0;
 };
+
+using ReadStream = ReadStreamOf<ingest::v1::ReadArchiveResponse>;
+using ChunkReadStream = ReadStreamOf<ingest::v1::ReadChunksResponse>;
 
 }  // namespace cairn::client

@@ -15,10 +15,14 @@
 #include "cairn/ingest/v1/backup_service.grpc.pb.h"
 #include "cairn/ingest/v1/catalog_service.grpc.pb.h"
 #include "cairn/ingest/v1/restore_service.grpc.pb.h"
+#include "client/testing/fake_chunks.h"
+#include "common/compression/zstd.h"
+#include "common/digest/sha256.h"
 #include "common/log/log.h"
 #include "common/model/names.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
+#include "common/wire/archive.h"
 
 namespace cairn::client {
 
@@ -40,6 +44,12 @@ std::string MakeFolder() {
   return folder;
 }
 
+void KnowEntries(FakeIngest::Archive& archive) {
+  if (archive.entries.empty()) {
+    archive.entries = EntriesOf(archive.content, archive.kind);
+  }
+}
+
 struct Session {
   std::string name;
   std::string group;
@@ -48,7 +58,7 @@ struct Session {
   int64_t time = 0;
   model::v1::SessionState state = model::v1::SESSION_STATE_OPEN;
   std::map<std::string, FakeIngest::Archive> archives;
-  int streams = 0;
+  std::string base;  // name of its base snapshot; may be empty
 };
 
 struct Snapshot {
@@ -66,6 +76,10 @@ struct FakeIngest::State {
   Faults faults;
   int cuts = 0;
   uint64_t largest_gap = 0;
+  uint64_t chunk_message_bytes = 0;
+  uint64_t reused_bytes = 0;
+  uint64_t entry_reads = 0;
+  bool chunks = true;
   int64_t clock = 1'700'000'000;
   std::vector<std::string> session_order;
   std::map<std::string, Session> sessions;    // by name
@@ -104,6 +118,11 @@ class FakeIngest::Backup final : public BackupService::Service {
     response->set_max_blob_bytes(16 * 1024 * 1024);
     response->set_max_archives(256);
     response->set_watermark_interval_bytes(kWatermarkBytes);
+    response->add_features("write-stream");
+    if (state_->chunks) {
+      response->add_features("write-chunks");
+      response->add_features("read-chunks");
+    }
     return available;
   }
 
@@ -130,6 +149,7 @@ class FakeIngest::Backup final : public BackupService::Service {
       session.notes = request->notes();
       session.snapshot =
           SnapshotName{.group = *group, .time = session.time}.ToString();
+      session.base = NewestSnapshotOf(session.group);
       state_->session_order.push_back(name);
     }
     Fill(session, response->mutable_session());
@@ -154,6 +174,31 @@ class FakeIngest::Backup final : public BackupService::Service {
       ServerContext* context,
       grpc::ServerReaderWriter<WriteStreamResponse, WriteStreamRequest>* stream)
       override;
+
+  using ChunkStream =
+      grpc::ServerReaderWriter<WriteChunksResponse, WriteChunksRequest>;
+  // What one WriteChunks stream knows.
+  struct ChunkWriting {
+    std::string session;
+    std::string archive;
+    ChunkerSpec chunker;
+    std::vector<ChunkEntry> sent;                      // of chunk messages
+    std::optional<WriteChunksRequest::Chunk> pending;  // fragments are missing
+    uint64_t written = 0;
+    uint64_t reused = 0;
+    std::optional<uint64_t> cut;
+  };
+  Status WriteChunks(ServerContext* context, ChunkStream* stream) override;
+  Status BeginChunks(const WriteChunksRequest& request, ChunkWriting& writing,
+                     WriteChunksResponse& started);
+  Status TakeChunkRequest(WriteChunksRequest& request, ChunkWriting& writing,
+                          Archive& archive);
+  Status TakePayload(ChunkWriting& writing, Archive& archive);
+  Status TakeReuse(const WriteChunksRequest::Reuse& reuse,
+                   ChunkWriting& writing, Archive& archive);
+  static void AppendContent(Archive& archive, const ChunkEntry& entry,
+                            const std::string& unit);
+  void AdvanceDurable(Archive& archive);
 
   Status FinishSession(ServerContext*, const FinishSessionRequest* request,
                        FinishSessionResponse* response) override {
@@ -194,6 +239,8 @@ class FakeIngest::Backup final : public BackupService::Service {
   Status AbortSession(ServerContext*, const AbortSessionRequest* request,
                       AbortSessionResponse*) override {
     absl::MutexLock lock(&state_->mutex);
+    const Status available = state_->CheckAvailable();
+    if (!available.ok()) return available;
     Session& session = state_->sessions[request->name()];
     if (session.state == model::v1::SESSION_STATE_OPEN) {
       session.state = model::v1::SESSION_STATE_ABORTED;
@@ -201,8 +248,18 @@ class FakeIngest::Backup final : public BackupService::Service {
     return Status::OK;
   }
 
+  std::string NewestSnapshotOf(const std::string& group) const {
+    std::string newest;
+    for (const auto& [name, snapshot] : state_->snapshots) {
+      // Names of one group sort by time.
+      if (absl::StartsWith(name, group + "/snapshots/")) newest = name;
+    }
+    return newest;
+  }
+
   static void Fill(const Session& session, model::v1::Session* proto) {
     proto->set_name(session.name);
+    proto->set_base_snapshot(session.base);
     proto->set_snapshot(session.snapshot);
     proto->set_state(session.state);
     for (const auto& [name, archive] : session.archives) {
@@ -221,6 +278,7 @@ class FakeIngest::Backup final : public BackupService::Service {
     session.state = model::v1::SESSION_STATE_PUBLISHED;
     Snapshot& snapshot = state_->snapshots[session.snapshot];
     snapshot.archives = session.archives;
+    for (auto& [name, archive] : snapshot.archives) KnowEntries(archive);
     snapshot.proto.set_name(session.snapshot);
     snapshot.proto.set_state(model::v1::SNAPSHOT_STATE_LISTED);
     snapshot.proto.set_notes(session.notes);
@@ -271,6 +329,7 @@ Status FakeIngest::Backup::WriteStream(
     }
     archive.kind = request.begin().kind();
     archive.content.resize(archive.durable);  // the rest was lost
+    archive.entries.clear();
     cut = state_->Cut(&state_->faults.write_cuts);
     WriteStreamResponse started;
     started.mutable_started()->set_offset(archive.durable);
@@ -336,6 +395,246 @@ Status FakeIngest::Backup::WriteStream(
   return Unavailable("the client went away");
 }
 
+Status FakeIngest::Backup::BeginChunks(const WriteChunksRequest& request,
+                                       ChunkWriting& writing,
+                                       WriteChunksResponse& started) {
+  if (!state_->chunks) {
+    return Status(grpc::StatusCode::UNIMPLEMENTED, "no chunks here");
+  }
+  writing.session = request.begin().session();
+  writing.archive = request.begin().archive();
+  Session& session = state_->sessions[writing.session];
+  if (session.state != model::v1::SESSION_STATE_OPEN) {
+    return ToGrpcStatus(
+        WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
+  }
+  Archive& archive = session.archives[writing.archive];
+  if (archive.complete) {
+    return ToGrpcStatus(WithReason(absl::AlreadyExistsError("complete"),
+                                   reason::kArchiveExists));
+  }
+  if (request.begin().resume_offset() != archive.durable) {
+    return ToGrpcStatus(WithReason(
+        absl::OutOfRangeError(absl::StrCat("stands at ", archive.durable)),
+        reason::kOffsetMismatch));
+  }
+  archive.kind = request.begin().kind();
+  if (archive.entries.empty()) {
+    archive.entries =
+        EntriesOf(std::string_view(archive.content).substr(0, archive.durable),
+                  archive.kind);
+  }
+  archive.content.resize(archive.durable);  // the rest was lost
+  archive.entries = CutTo(archive.entries, 0, archive.durable);
+  writing.chunker = FakeChunkerSpec(archive.kind);
+  writing.cut = state_->Cut(&state_->faults.write_cuts);
+  started.mutable_started()->set_offset(archive.durable);
+  *started.mutable_started()->mutable_chunker() = ToProto(writing.chunker);
+  return Status::OK;
+}
+
+void FakeIngest::Backup::AppendContent(Archive& archive,
+                                       const ChunkEntry& entry,
+                                       const std::string& unit) {
+  AppendJoined(entry, archive.entries);
+  if (entry.is_hole) {
+    archive.content.append(entry.length, '\0');
+    archive.hole_bytes += entry.length;
+    return;
+  }
+  for (uint64_t i = 0; i < entry.repeat; ++i) archive.content += unit;
+}
+
+Status FakeIngest::Backup::TakePayload(ChunkWriting& writing,
+                                       Archive& archive) {
+  const WriteChunksRequest::Chunk& chunk = *writing.pending;
+  const absl::StatusOr<std::string> plain = DecodePayload(
+      static_cast<Encoding>(chunk.encoding()), chunk.payload(), chunk.length());
+  if (!plain.ok() || Sha256(*plain).view() != chunk.digest()) {
+    return ToGrpcStatus(WithReason(absl::InvalidArgumentError("not the bytes"),
+                                   reason::kChunkMismatch));
+  }
+  const ChunkEntry entry = {.length = chunk.length(),
+                            .repeat = std::max<uint64_t>(chunk.repeat(), 1),
+                            .digest = *Digest::FromBytes(chunk.digest())};
+  AppendContent(archive, entry, *plain);
+  writing.sent.push_back(entry);
+  writing.pending.reset();
+  return Status::OK;
+}
+
+Status FakeIngest::Backup::TakeReuse(const WriteChunksRequest::Reuse& reuse,
+                                     ChunkWriting& writing, Archive& archive) {
+  const auto mismatch = [](const char* text) {
+    return ToGrpcStatus(
+        WithReason(absl::InvalidArgumentError(text), reason::kChunkMismatch));
+  };
+  std::vector<ChunkEntry> entries;
+  std::string bytes;
+  if (reuse.has_base()) {
+    for (const auto& [offset, length] : state_->faults.refused_reuses) {
+      if (offset < reuse.offset() + reuse.length() &&
+          reuse.offset() < offset + length) {
+        return ToGrpcStatus(WithReason(absl::FailedPreconditionError("damaged"),
+                                       reason::kReuseRefused,
+                                       {{"offset", absl::StrCat(offset)},
+                                        {"length", absl::StrCat(length)}}));
+      }
+    }
+    const Session& session = state_->sessions[writing.session];
+    const auto base = state_->snapshots.find(session.base);
+    if (base == state_->snapshots.end() ||
+        base->second.archives.count(writing.archive) == 0) {
+      return ToGrpcStatus(WithReason(absl::FailedPreconditionError("no base"),
+                                     reason::kReuseRefused));
+    }
+    const Archive& from = base->second.archives.at(writing.archive);
+    entries = CutTo(from.entries, reuse.base().offset(), reuse.length());
+    if (entries.empty()) return mismatch("within a chunk");
+    bytes = from.content.substr(reuse.base().offset(), reuse.length());
+  } else {
+    const uint64_t count = writing.sent.size();
+    if (reuse.sent_chunk() >= count || reuse.sent_chunk() + 65536 < count) {
+      return mismatch("no such chunk message");
+    }
+    ChunkEntry entry = writing.sent[reuse.sent_chunk()];
+    if (reuse.length() % entry.length != 0) return mismatch("no multiple");
+    entry.repeat = reuse.length() / entry.length;
+    entries.push_back(entry);
+    // Somewhere in the content, as it was written by this stream.
+    uint64_t at = 0;
+    for (const ChunkEntry& written : archive.entries) {
+      if (written.digest == entry.digest) break;
+      at += written.total_length();
+    }
+    for (uint64_t i = 0; i < entry.repeat; ++i) {
+      bytes += archive.content.substr(at, entry.length);
+    }
+  }
+  if (entries.size() > 4096) return mismatch("too many entries");
+  if (reuse.check() != CheckOf(entries)) return mismatch("not what was said");
+  for (const ChunkEntry& entry : entries) {
+    AppendJoined(entry, archive.entries);
+    if (entry.is_hole) archive.hole_bytes += entry.length;
+  }
+  archive.content += bytes;
+  writing.reused += reuse.length();
+  state_->reused_bytes += reuse.length();
+  return Status::OK;
+}
+
+Status FakeIngest::Backup::TakeChunkRequest(WriteChunksRequest& request,
+                                            ChunkWriting& writing,
+                                            Archive& archive) {
+  const auto invalid = [](const char* text) {
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, text);
+  };
+  if (request.has_fragment() != writing.pending.has_value()) {
+    return invalid("fragments out of order");
+  }
+  uint64_t offset = archive.content.size();
+  if (request.has_chunk()) {
+    offset = request.chunk().offset();
+    if (request.chunk().payload().size() > 1024 * 1024 ||
+        request.chunk().length() > writing.chunker.max_bytes) {
+      return invalid("too long");
+    }
+    writing.pending = std::move(*request.mutable_chunk());
+  } else if (request.has_fragment()) {
+    if (request.fragment().empty() || request.fragment().size() > 1024 * 1024) {
+      return invalid("fragment size");
+    }
+    writing.pending->mutable_payload()->append(request.fragment());
+  } else if (request.has_reuse()) {
+    offset = request.reuse().offset();
+  } else if (request.has_hole()) {
+    offset = request.hole().offset();
+  }
+  if (offset != archive.content.size()) {
+    return ToGrpcStatus(absl::OutOfRangeError(
+        absl::StrCat("message at ", offset, ", archive stands at ",
+                     archive.content.size())));
+  }
+  if (request.has_reuse()) return TakeReuse(request.reuse(), writing, archive);
+  if (request.has_hole()) {
+    AppendContent(archive, {.is_hole = true, .length = request.hole().length()},
+                  "");
+  } else if (writing.pending.has_value() &&
+             writing.pending->payload().size() >=
+                 writing.pending->stored_length()) {
+    return TakePayload(writing, archive);
+  }
+  return Status::OK;
+}
+
+// To the end, or to the beginning of the last entry.
+void FakeIngest::Backup::AdvanceDurable(Archive& archive) {
+  uint64_t durable = archive.content.size();
+  if (!archive.entries.empty() && state_->random() % 2 == 0) {
+    durable -= archive.entries.back().total_length();
+  }
+  archive.durable = std::max(archive.durable, durable);
+}
+
+Status FakeIngest::Backup::WriteChunks(ServerContext*, ChunkStream* stream) {
+  WriteChunksRequest request;
+  if (!stream->Read(&request) || !request.has_begin()) {
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, "no begin");
+  }
+  ChunkWriting writing;
+  WriteChunksResponse response;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    const Status begun = BeginChunks(request, writing, response);
+    if (!begun.ok()) return begun;
+  }
+  stream->Write(response);
+  while (stream->Read(&request)) {
+    absl::MutexLock lock(&state_->mutex);
+    state_->chunk_message_bytes += request.ByteSizeLong();
+    Session& session = state_->sessions[writing.session];
+    if (session.state != model::v1::SESSION_STATE_OPEN) {
+      return ToGrpcStatus(
+          WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
+    }
+    Archive& archive = session.archives[writing.archive];
+    const uint64_t before = archive.content.size();
+    const Status taken = TakeChunkRequest(request, writing, archive);
+    if (!taken.ok()) return taken;
+    writing.written += archive.content.size() - before;
+    if (writing.cut.has_value() && writing.written >= *writing.cut) {
+      return Unavailable("cut in the middle");
+    }
+    response.Clear();
+    if (request.has_end()) {
+      if (request.end().size_bytes() != archive.content.size()) {
+        return Status(grpc::StatusCode::INVALID_ARGUMENT, "size at the end");
+      }
+      if (writing.cut.has_value()) return Unavailable("cut at the end");
+      archive.durable = archive.content.size();
+      archive.complete = true;
+      auto* statistics = response.mutable_finished()->mutable_statistics();
+      statistics->set_plain_bytes(writing.written);
+      statistics->set_new_plain_bytes(writing.written - writing.reused);
+      statistics->set_reused_bytes(writing.reused);
+      stream->Write(response);
+      return Status::OK;
+    }
+    if (request.has_flush() ||
+        archive.content.size() - archive.durable >= kWatermarkBytes) {
+      if (request.has_flush()) {
+        archive.durable = archive.content.size();
+      } else {
+        AdvanceDurable(archive);
+      }
+      response.mutable_watermark()->set_durable_bytes(archive.durable);
+      response.mutable_watermark()->set_accepted_bytes(archive.content.size());
+      stream->Write(response);
+    }
+  }
+  return Unavailable("the client went away");
+}
+
 class FakeIngest::Restore final : public RestoreService::Service {
  public:
   explicit Restore(State* state) : state_(state) {}
@@ -375,6 +674,89 @@ class FakeIngest::Restore final : public RestoreService::Service {
     writer->Write(response);
     if (!error.ok()) return ToGrpcStatus(error);
     return Stream(content, request->offset(), end, cut, writer);
+  }
+
+  Status ReadChunks(ServerContext*, const ReadChunksRequest* request,
+                    grpc::ServerWriter<ReadChunksResponse>* writer) override {
+    const absl::StatusOr<ArchiveName> name =
+        ArchiveName::Parse(request->name());
+    if (!name.ok()) return ToGrpcStatus(name.status());
+    Archive archive;
+    Faults faults;
+    std::optional<uint64_t> cut;
+    {
+      absl::MutexLock lock(&state_->mutex);
+      if (!state_->chunks) {
+        return Status(grpc::StatusCode::UNIMPLEMENTED, "no chunks here");
+      }
+      const auto snapshot = state_->snapshots.find(name->snapshot.ToString());
+      if (snapshot == state_->snapshots.end() ||
+          snapshot->second.archives.count(name->archive) == 0) {
+        return Status(grpc::StatusCode::NOT_FOUND, request->name());
+      }
+      archive = snapshot->second.archives.at(name->archive);
+      cut = state_->Cut(&state_->faults.read_cuts);
+      faults = state_->faults;
+      if (request->entries_only()) ++state_->entry_reads;
+    }
+    const uint64_t size = archive.content.size();
+    if (request->offset() > size) {
+      return Status(grpc::StatusCode::OUT_OF_RANGE, "offset");
+    }
+    const uint64_t length =
+        request->length() == 0
+            ? size - request->offset()
+            : std::min(request->length(), size - request->offset());
+    ReadChunksResponse response;
+    auto* header = response.mutable_header()->mutable_archive();
+    header->set_name(name->archive);
+    header->set_kind(archive.kind);
+    header->mutable_root()->set_size_bytes(size);
+    writer->Write(response);
+    if (!faults.read_error.ok()) return ToGrpcStatus(faults.read_error);
+    for (const PlacedEntry& placed :
+         Overlapping(archive.entries, request->offset(), length)) {
+      if (cut.has_value() && placed.offset >= request->offset() + *cut) {
+        return Unavailable("cut");
+      }
+      const bool written =
+          request->entries_only() || placed.entry.is_hole
+              ? WriteEntry(placed, writer)
+              : WriteChunk(placed, archive,
+                           faults.wrong_chunk_at == placed.offset, writer);
+      if (!written) return Unavailable("client gone");
+    }
+    return Status::OK;
+  }
+
+  static bool WriteEntry(const PlacedEntry& placed,
+                         grpc::ServerWriter<ReadChunksResponse>* writer) {
+    ReadChunksResponse response;
+    *response.mutable_entries()->add_entries() = ToProto(placed);
+    return writer->Write(response);
+  }
+
+  static bool WriteChunk(const PlacedEntry& placed, const Archive& archive,
+                         bool wrong,
+                         grpc::ServerWriter<ReadChunksResponse>* writer) {
+    constexpr size_t kStep = 20'000;
+    std::string plain =
+        archive.content.substr(placed.offset, placed.entry.length);
+    if (wrong) plain[plain.size() / 2] ^= 1;
+    const EncodedPayload encoded = EncodeChunk(plain, 1);
+    ReadChunksResponse response;
+    *response.mutable_chunk()->mutable_entry() = ToProto(placed);
+    response.mutable_chunk()->set_encoding(
+        static_cast<model::v1::Encoding>(encoded.encoding));
+    response.mutable_chunk()->set_stored_length(encoded.payload.size());
+    response.mutable_chunk()->set_payload(encoded.payload.substr(0, kStep));
+    if (!writer->Write(response)) return false;
+    for (size_t at = kStep; at < encoded.payload.size(); at += kStep) {
+      ReadChunksResponse more;
+      more.set_fragment(encoded.payload.substr(at, kStep));
+      if (!writer->Write(more)) return false;
+    }
+    return true;
   }
 
   static Status Stream(const std::string& content, uint64_t begin, uint64_t end,
@@ -645,6 +1027,7 @@ void FakeIngest::AddSnapshot(const std::string& name,
     proto->mutable_root()->set_size_bytes(archive.content.size());
   }
   snapshot.archives = std::move(archives);
+  for (auto& [id, archive] : snapshot.archives) KnowEntries(archive);
 }
 
 model::v1::SessionState FakeIngest::NewestSessionState() const {
@@ -665,6 +1048,26 @@ void FakeIngest::FenceSessions() {
 int FakeIngest::cuts_made() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->cuts;
+}
+
+uint64_t FakeIngest::chunk_message_bytes() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->chunk_message_bytes;
+}
+
+uint64_t FakeIngest::reused_bytes() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->reused_bytes;
+}
+
+uint64_t FakeIngest::entry_reads() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->entry_reads;
+}
+
+void FakeIngest::ForgetChunks() {
+  absl::MutexLock lock(&state_->mutex);
+  state_->chunks = false;
 }
 
 uint64_t FakeIngest::largest_gap_bytes() const {

@@ -6,11 +6,13 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "cairn/model/v1/model.pb.h"
+#include "common/model/archive.h"
 
 namespace cairn::client {
 
@@ -26,7 +28,12 @@ class FakeIngest {
     int unavailable_calls = 0;  // unary calls that fail without an effect
     int lost_answers = 0;       // finishes that succeed and say UNAVAILABLE
     absl::Status open_error;    // of OpenSession
-    absl::Status read_error;    // of ReadArchive, after its header
+    absl::Status read_error;    // of reads, after their header
+    // Bytes of an archive that are refused when they are to be reused from
+    // the base, with their chunk: (offset, length) each.
+    std::vector<std::pair<uint64_t, uint64_t>> refused_reuses;
+    // ReadChunks sends other bytes than those of the chunk at this offset.
+    std::optional<uint64_t> wrong_chunk_at;
   };
 
   // Durable offsets are multiples of this.
@@ -37,6 +44,9 @@ class FakeIngest {
   struct Archive {
     model::v1::ArchiveKind kind = model::v1::ARCHIVE_KIND_UNSPECIFIED;
     std::string content;  // holes as zeros
+    // Of the content, as WriteChunks wrote it; empty: as the chunker of its
+    // kind cuts it.
+    std::vector<ChunkEntry> entries;
     uint64_t hole_bytes = 0;
     uint64_t durable = 0;
     bool complete = false;
@@ -64,6 +74,12 @@ class FakeIngest {
   void FenceSessions();
   int cuts_made() const;
   uint64_t largest_gap_bytes() const;  // received, and not durable
+  // Of WriteChunks: bytes of messages, and bytes named instead of sent.
+  uint64_t chunk_message_bytes() const;
+  uint64_t reused_bytes() const;
+  uint64_t entry_reads() const;  // calls of ReadChunks with entries_only
+  // Serves neither WriteChunks nor ReadChunks from now on.
+  void ForgetChunks();
 
  private:
   class Backup;

@@ -17,6 +17,8 @@ struct TransferProgress {
   // that the server did not have. Unset otherwise.
   std::optional<uint64_t> plain_bytes;
   std::optional<uint64_t> new_bytes;
+  // And what went to the server.
+  std::optional<uint64_t> sent_bytes;
 };
 
 // Called often; does not block.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/backup/backup_run.h"
@@ -27,6 +28,9 @@ struct Arguments {
   std::string backup_time;
   std::vector<std::string> exclude;
   bool all_file_systems = false;
+  std::string way = "best";
+  bool resume = false;
+  std::string state_file;
   std::string retry_for = "5m";
 };
 
@@ -34,6 +38,25 @@ std::string ClientLabel() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
   return absl::StrCat("host ", host, ", cairn ", kVersion);
+}
+
+// Where state files are kept; empty: nowhere.
+std::string StateDirectory(const GetEnvironment& environment) {
+  const std::string state = environment("XDG_STATE_HOME").value_or("");
+  if (absl::StartsWith(state, "/")) return absl::StrCat(state, "/cairn");
+  const std::string home = environment("HOME").value_or("");
+  return home.empty() ? "" : absl::StrCat(home, "/.local/state/cairn");
+}
+
+absl::StatusOr<ResumeOptions> MakeResume(const Arguments& arguments,
+                                         CommandContext& context) {
+  ASSIGN_OR_RETURN(const Settings settings, context.settings());
+  ResumeOptions resume;
+  resume.resume = arguments.resume;
+  resume.server = settings.server;
+  resume.state_file = arguments.state_file;
+  resume.state_directory = StateDirectory(context.console().environment);
+  return resume;
 }
 
 absl::StatusOr<BackupRequest> MakeRequest(const Arguments& arguments,
@@ -65,12 +88,16 @@ absl::StatusOr<BackupRequest> MakeRequest(const Arguments& arguments,
   request.client_label = ClientLabel();
   request.exclude = arguments.exclude;
   request.all_file_systems = arguments.all_file_systems;
+  ASSIGN_OR_RETURN(request.resume, MakeResume(arguments, context));
+  if (arguments.way == "chunks") request.way = BackupWay::kChunks;
+  if (arguments.way == "stream") request.way = BackupWay::kStream;
   return request;
 }
 
 void PrintText(const BackupReport& report, const ProblemLog& problems,
                absl::Duration elapsed, int retries, CommandContext& context) {
   std::ostream& out = context.out();
+  uint64_t sent_bytes = 0;
   out << "snapshot " << Printable(report.snapshot.name()) << "\n";
   for (const BackupReport::ArchiveReport& archive : report.archives) {
     out << "  " << archive.spec.name << ": "
@@ -80,10 +107,14 @@ void PrintText(const BackupReport& report, const ProblemLog& problems,
       out << ", new " << FormatBytes(statistics.new_plain_bytes())
           << ", stored as " << FormatBytes(statistics.stored_bytes());
     }
-    out << "\n";
+    if (archive.sent.reused_bytes > 0) {
+      out << ", reused " << FormatBytes(archive.sent.reused_bytes);
+    }
+    out << ", sent " << FormatBytes(archive.sent.sent_bytes) << "\n";
+    sent_bytes += archive.sent.sent_bytes;
   }
   out << FormatBytes(report.snapshot.size_bytes()) << " in "
-      << FormatSpan(elapsed) << ", "
+      << FormatSpan(elapsed) << ", " << FormatBytes(sent_bytes) << " sent, "
       << FormatBytes(report.snapshot.stored_bytes()) << " stored";
   if (retries > 0) out << ", " << retries << " retries";
   out << "\n";
@@ -97,12 +128,16 @@ void PrintJson(const BackupReport& report, const ProblemLog& problems,
     archives.push_back({{"name", archive.spec.name},
                         {"source", archive.spec.path},
                         {"size_bytes", archive.sent.size_bytes},
+                        {"read_bytes", archive.sent.read_bytes},
+                        {"sent_bytes", archive.sent.sent_bytes},
+                        {"reused_bytes", archive.sent.reused_bytes},
                         {"statistics", archive.sent.statistics.has_value()
                                            ? ToJson(*archive.sent.statistics)
                                            : Json(nullptr)}});
   }
   const Json document = {{"snapshot", ToJson(report.snapshot)},
                          {"archives", std::move(archives)},
+                         {"resumed", report.resumed},
                          {"duration_seconds", absl::ToDoubleSeconds(elapsed)},
                          {"retries", retries},
                          {"problem_count", problems.count()},
@@ -126,11 +161,20 @@ absl::StatusOr<ExitCode> RunBackup(const Arguments& arguments,
   const ProgressListener listener = [&line](const TransferProgress& progress) {
     line.Update(progress);
   };
+  const NoticeListener notice = [&line](const std::string& text) {
+    line.Note(absl::StrCat("cairn: ", Printable(text)));
+  };
+  ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
+  ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPoolExecutor> workers,
+                   MakeWorkers());
   BackupRun run({.remote = remote,
+                 .catalog = catalog,
+                 .executor = workers.get(),
                  .budget = &budget,
                  .interrupt = console.interrupt,
                  .problems = &problems,
                  .progress = &listener,
+                 .notice = &notice,
                  .stdin_fd = console.stdin_fd},
                 context.random());
   const absl::Duration started = console.clock->Monotonic();
@@ -158,7 +202,8 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
       "Back up files, devices, directories or stdin as one new snapshot",
       "cairn backup host/web1 root.tar:/ --exclude /var/cache --notes nightly\n"
       "cairn backup vm/100 disk0.img:/dev/vg0/vm100 config.blob:/etc/vm/100\n"
-      "pg_dumpall | cairn backup host/db1 dump.raw:-");
+      "pg_dumpall | cairn backup host/db1 dump.raw:-\n"
+      "cairn backup vm/100 disk0.img:/dev/vg0/vm100 --resume");
   command
       ->add_option("GROUP", arguments->group,
                    "whose snapshot: host/ID, vm/ID or ct/ID")
@@ -182,6 +227,25 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--all-file-systems", arguments->all_file_systems,
                     "let .tar cross into other mounted file systems");
+  command
+      ->add_option(
+          "--way", arguments->way,
+          "chunks: cut, hashed and compressed by this process, and what the "
+          "group's newest snapshot has is named instead of sent, so that "
+          "little travels; stream: sent raw, the server does the work, for a "
+          "machine that is weaker than its network; best (default): chunks "
+          "if the server takes them. The snapshot is the same")
+      ->check(CLI::IsMember({"best", "chunks", "stream"}));
+  command->add_flag(
+      "--resume", arguments->resume,
+      "go on with this backup after its process was killed: files and devices "
+      "from where they are durable, other archives if they are whole or not "
+      "yet begun. Needs the same arguments, and files that were not written "
+      "since; a session that is gone is told, and a new one starts");
+  command->add_option("--state-file", arguments->state_file,
+                      "file that --resume needs, kept while the backup runs "
+                      "(default: one for each backup, below "
+                      "$XDG_STATE_HOME/cairn or ~/.local/state/cairn)");
   command->add_option("--retry-for", arguments->retry_for,
                       "keep trying this long while the server is away "
                       "(default 5m)");

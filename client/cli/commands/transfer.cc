@@ -1,14 +1,20 @@
 #include "client/cli/commands/transfer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/render/format.h"
+#include "common/status/status_macros.h"
 
 namespace cairn::client {
 namespace {
 
 constexpr size_t kProblemsShown = 20;
+constexpr int64_t kMaxThreads = 8;
+// More than the chunks that a sender or a reader has in flight.
+constexpr size_t kMaxTasks = 65536;
 
 }  // namespace
 
@@ -36,6 +42,30 @@ RetryBudget MakeRetryBudget(CommandContext& context, absl::Duration total,
             "cairn: ", Printable(error.message()), "; trying again in ",
             absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))));
       });
+}
+
+absl::StatusOr<std::unique_ptr<ThreadPoolExecutor>> MakeWorkers() {
+  const int64_t processors = sysconf(_SC_NPROCESSORS_ONLN);
+  return ThreadPoolExecutor::Create(
+      {.name = "chunks",
+       .threads =
+           static_cast<int>(std::clamp<int64_t>(processors, 1, kMaxThreads)),
+       .queue_limit = kMaxTasks});
+}
+
+absl::StatusOr<bool> ServerHas(std::string_view feature, BackupRemote& remote,
+                               RetryBudget& budget) {
+  while (true) {
+    const absl::StatusOr<ingest::v1::GetCapabilitiesResponse> found =
+        remote.GetCapabilities();
+    if (!found.ok()) {
+      RETURN_IF_ERROR(budget.WaitAfter(found.status()));
+      continue;
+    }
+    budget.Progress();
+    return std::find(found->features().begin(), found->features().end(),
+                     feature) != found->features().end();
+  }
 }
 
 void PrintProblems(const ProblemLog& problems, std::ostream& err) {

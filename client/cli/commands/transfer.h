@@ -1,17 +1,21 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "client/cli/command.h"
 #include "client/cli/render/progress.h"
+#include "client/remote/backup_remote.h"
 #include "client/remote/retry_budget.h"
 #include "client/transfer/problem_log.h"
+#include "common/concurrency/thread_pool_executor.h"
 
 namespace cairn::client {
 
 // What `cairn backup` and `cairn restore` share: a progress line, a retry
-// budget that tells about lost connections, and the list of problems.
+// budget that tells about lost connections, threads, and the list of problems.
 
 // "5m", "90s", "0". InvalidArgument: negative, or no duration.
 absl::StatusOr<absl::Duration> ParseRetryFor(const std::string& text);
@@ -19,6 +23,13 @@ absl::StatusOr<absl::Duration> ParseRetryFor(const std::string& text);
 // Notes each wait on `line`, which outlives the budget.
 RetryBudget MakeRetryBudget(CommandContext& context, absl::Duration total,
                             ProgressLine* line);
+
+// Threads that hash, compress and decode: one a processor, at most eight.
+absl::StatusOr<std::unique_ptr<ThreadPoolExecutor>> MakeWorkers();
+
+// Whether the server has `feature`; asks as long as `budget` allows.
+absl::StatusOr<bool> ServerHas(std::string_view feature, BackupRemote& remote,
+                               RetryBudget& budget);
 
 // The first problems, one a line, and how many there are.
 void PrintProblems(const ProblemLog& problems, std::ostream& err);

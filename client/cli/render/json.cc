@@ -145,7 +145,8 @@ Json ToJson(const ingest::v1::WriteStatistics& statistics) {
           {"plain_bytes", statistics.plain_bytes()},
           {"new_plain_bytes", statistics.new_plain_bytes()},
           {"stored_bytes", statistics.stored_bytes()},
-          {"hole_bytes", statistics.hole_bytes()}};
+          {"hole_bytes", statistics.hole_bytes()},
+          {"reused_bytes", statistics.reused_bytes()}};
 }
 
 std::string Print(const Json& json) {

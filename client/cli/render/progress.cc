@@ -58,6 +58,9 @@ std::string ProgressLine::Describe(const TransferProgress& progress,
     absl::StrAppend(&text, ", ", FormatShare(known, *progress.plain_bytes),
                     " already stored");
   }
+  if (progress.sent_bytes.has_value()) {
+    absl::StrAppend(&text, ", ", FormatBytes(*progress.sent_bytes), " sent");
+  }
   return text;
 }
 

@@ -1,0 +1,237 @@
+#include "client/backup/session_opener.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/backup/backup_run.h"
+#include "client/remote/grpc_connection.h"
+#include "client/testing/grpc_fake_ingest.h"
+#include "common/concurrency/thread_pool_executor.h"
+#include "common/status/reason.h"
+#include "common/testing/fake_clock.h"
+#include "common/testing/seed.h"
+#include "common/testing/status_matchers.h"
+#include "common/testing/temp_dir.h"
+#include "common/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cairn::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr uint64_t kMiB = 1024 * 1024;
+
+// Whole backups, as the session's fate shows there.
+class SessionOpenerTest : public ::testing::Test {
+ protected:
+  SessionOpenerTest() {
+    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
+                                 &interrupt_);
+    EXPECT_OK(remotes);
+    remotes_ = *std::move(remotes);
+    auto executor = ThreadPoolExecutor::Create({.threads = 2});
+    EXPECT_OK(executor);
+    executor_ = *std::move(executor);
+    content_.resize(9 * kMiB + 5);
+    for (char& byte : content_) byte = static_cast<char>(random_());
+    Write(content_);
+  }
+
+  void Write(const std::string& content) {
+    std::ofstream(dir_.Join("disk"), std::ios::binary) << content;
+  }
+
+  absl::StatusOr<BackupReport> Run(bool resume, BackupWay way,
+                                   const std::string& archive = "",
+                                   int stdin_fd = -1) {
+    RetryBudget budget(
+        {.total = absl::Minutes(5)}, &clock_, random_,
+        [this](absl::Duration wait) { clock_.Advance(wait); },
+        [](const absl::Status&, absl::Duration) {});
+    const ProgressListener progress = [this](const TransferProgress& p) {
+      if (on_progress_) on_progress_(p);
+    };
+    notices_.clear();
+    const NoticeListener notice = [this](const std::string& text) {
+      notices_.push_back(text);
+    };
+    BackupRun run({.remote = remotes_.backup.get(),
+                   .catalog = remotes_.catalog.get(),
+                   .executor = executor_.get(),
+                   .budget = &budget,
+                   .interrupt = &interrupt_,
+                   .problems = &problems_,
+                   .progress = &progress,
+                   .notice = &notice,
+                   .stdin_fd = stdin_fd},
+                  random_);
+    BackupRequest request;
+    request.group = *GroupName::Parse("datastores/default/groups/vm/1");
+    request.archives = {*ArchiveSpec::Parse(
+        archive.empty() ? "disk.img:" + dir_.Join("disk") : archive)};
+    request.way = way;
+    request.notes = notes_;
+    request.resume = {.resume = resume,
+                      .server = server_.address(),
+                      .state_file = state_file_,
+                      .state_directory = dir_.Join("state/cairn")};
+    return run.Run(request);
+  }
+
+  // A backup whose server goes away in the middle: as after a kill, nobody
+  // has ended its session.
+  void RunToTheMiddle(BackupWay way, const std::string& archive = "",
+                      int stdin_fd = -1) {
+    on_progress_ = [this](const TransferProgress& progress) {
+      if (progress.bytes < 5 * kMiB) return;
+      server_.SetFaults({.write_cuts = 1'000'000,
+                         .max_cut_bytes = 1,
+                         .unavailable_calls = 1'000'000});
+      server_.Restart();
+    };
+    EXPECT_THAT(Run(false, way, archive, stdin_fd),
+                StatusIs(absl::StatusCode::kUnavailable));
+    on_progress_ = nullptr;
+    server_.SetFaults({});
+    EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_OPEN);
+    EXPECT_EQ(StateFiles(), 1u);
+  }
+
+  size_t StateFiles() const {
+    size_t files = 0;
+    std::error_code error;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(dir_.Join("state/cairn"), error)) {
+      ++files;
+    }
+    return files;
+  }
+
+  std::mt19937_64 random_{TestSeed()};
+  TempDir dir_;
+  FakeIngest server_{TestSeed()};
+  FakeClock clock_;
+  SystemClock system_clock_;
+  Interrupt interrupt_;
+  ProblemLog problems_;
+  Remotes remotes_;
+  std::unique_ptr<ThreadPoolExecutor> executor_;
+  std::function<void(const TransferProgress&)> on_progress_;
+  std::vector<std::string> notices_;
+  std::string content_;
+  std::string notes_;
+  std::string state_file_;
+};
+
+TEST_F(SessionOpenerTest, GoesOnWhereAKilledProcessStood) {
+  // Also by another way than it began.
+  for (const BackupWay way : {BackupWay::kChunks, BackupWay::kStream}) {
+    RunToTheMiddle(way);
+    ASSERT_OK_AND_ASSIGN(const BackupReport report,
+                         Run(true, BackupWay::kChunks));
+    EXPECT_TRUE(report.resumed);
+    EXPECT_LT(report.archives[0].sent.read_bytes, content_.size() - kMiB);
+    EXPECT_TRUE(server_.Published("disk.img")->content == content_);
+    EXPECT_THAT(notices_, ElementsAre(HasSubstr("goes on with session")));
+    EXPECT_EQ(StateFiles(), 0u);
+    content_[0] ^= 1;
+    Write(content_);
+  }
+}
+
+TEST_F(SessionOpenerTest, ABackupThatEndsKeepsNothing) {
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run(false, BackupWay::kBest));
+  EXPECT_FALSE(report.resumed);
+  EXPECT_EQ(StateFiles(), 0u);
+  on_progress_ = [this](const TransferProgress&) { interrupt_.Raise(); };
+  EXPECT_THAT(Run(false, BackupWay::kBest),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
+  EXPECT_EQ(StateFiles(), 0u);
+}
+
+TEST_F(SessionOpenerTest, WithNothingToResumeABackupStarts) {
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run(true, BackupWay::kBest));
+  EXPECT_FALSE(report.resumed);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("a new one starts")));
+}
+
+TEST_F(SessionOpenerTest, ASessionThatIsGoneIsToldAndStartsAnew) {
+  RunToTheMiddle(BackupWay::kChunks);
+  server_.FenceSessions();
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run(true, BackupWay::kBest));
+  EXPECT_FALSE(report.resumed);
+  EXPECT_TRUE(server_.Published("disk.img")->content == content_);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("a new backup starts")));
+  EXPECT_EQ(StateFiles(), 0u);
+}
+
+TEST_F(SessionOpenerTest, AFileThatWasWrittenIsNotMixed) {
+  RunToTheMiddle(BackupWay::kChunks);
+  content_[1] ^= 1;
+  Write(content_);
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run(true, BackupWay::kBest));
+  EXPECT_FALSE(report.resumed);
+  EXPECT_TRUE(server_.Published("disk.img")->content == content_);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("was written since")));
+}
+
+TEST_F(SessionOpenerTest, AHeldLeaseTellsThatResumingHelps) {
+  RunToTheMiddle(BackupWay::kChunks);
+  server_.SetFaults({.open_error = WithReason(absl::AbortedError("it is held"),
+                                              reason::kLeaseHeld)});
+  const auto again = Run(false, BackupWay::kBest);
+  EXPECT_THAT(again, HasReasonCode(reason::kLeaseHeld));
+  EXPECT_THAT(again, StatusIs(absl::StatusCode::kAborted,
+                              HasSubstr("--resume goes on with it")));
+  // Another backup of the group is not helped.
+  notes_ = "other";
+  EXPECT_THAT(Run(false, BackupWay::kBest),
+              StatusIs(absl::StatusCode::kAborted, Not(HasSubstr("--resume"))));
+}
+
+TEST_F(SessionOpenerTest, StdinIsRefusedOnceSomeOfItIsDurable) {
+  const int fd = open(dir_.Join("disk").c_str(), O_RDONLY);
+  RunToTheMiddle(BackupWay::kChunks, "dump.raw:-", fd);
+  EXPECT_THAT(Run(true, BackupWay::kBest, "dump.raw:-", fd),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("stdin cannot be read")));
+  close(fd);
+}
+
+TEST_F(SessionOpenerTest, TheStateFileOfAnotherBackupIsRefused) {
+  state_file_ = dir_.Join("mine");
+  on_progress_ = [this](const TransferProgress&) {
+    on_progress_ = nullptr;
+    // While it runs, nobody else goes on with it.
+    EXPECT_THAT(SessionFile::Open(state_file_),
+                StatusIs(absl::StatusCode::kAborted));
+    std::filesystem::copy_file(state_file_, dir_.Join("copy"));
+  };
+  ASSERT_OK(Run(false, BackupWay::kBest));
+  EXPECT_FALSE(std::filesystem::exists(state_file_));
+  state_file_ = dir_.Join("copy");
+  notes_ = "other";
+  EXPECT_THAT(Run(true, BackupWay::kBest),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("something else")));
+  notes_ = "";
+  ASSERT_OK(Run(true, BackupWay::kBest));
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("was published as")));
+}
+
+}  // namespace
+}  // namespace cairn::client
