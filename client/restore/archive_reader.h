@@ -10,25 +10,17 @@
 #include "client/remote/catalog_remote.h"
 #include "client/remote/read_stream.h"
 #include "client/remote/retry_budget.h"
+#include "client/restore/range_reader.h"
 #include "client/transfer/frame.h"
 #include "client/transfer/transfer_progress.h"
 
 namespace cairn::client {
 
-// A byte range of an archive, in order, however often the connection breaks:
-// goes on at the first byte it does not have. Checks that the server sends
-// exactly the range. One thread.
-class ArchiveReader {
+// A RangeReader of the bytes that the server decodes and checks.
+class ArchiveReader final : public RangeReader {
  public:
-  struct Options {
-    std::string archive;  // resource name
-    std::string label;    // for people: the archive's name
-    uint64_t offset = 0;
-    uint64_t length = 0;  // 0: to the end
-  };
-
   // All outlive the reader.
-  ArchiveReader(const Options& options, CatalogRemote* remote,
+  ArchiveReader(const RangeOptions& options, CatalogRemote* remote,
                 RetryBudget* budget, const ProgressListener* progress)
       : options_(options),
         remote_(remote),
@@ -36,16 +28,11 @@ class ArchiveReader {
         progress_(progress),
         position_(options.offset) {}
 
-  // Starts to read, after which the members below are known. NotFound,
-  // OutOfRange and what else the server says.
-  absl::Status Open();
-  uint64_t archive_size_bytes() const { return archive_size_bytes_; }
-  uint64_t begin() const { return options_.offset; }
-  uint64_t end() const { return end_; }  // exclusive
-
-  // The next piece; nullopt at end(). DataLoss: what comes next cannot be
-  // proved; what was returned before is good.
-  absl::StatusOr<std::optional<Frame>> Next();
+  absl::Status Open() override;
+  uint64_t archive_size_bytes() const override { return archive_size_bytes_; }
+  uint64_t begin() const override { return options_.offset; }
+  uint64_t end() const override { return end_; }
+  absl::StatusOr<std::optional<Frame>> Next() override;
 
  private:
   absl::Status Connect();
@@ -54,7 +41,7 @@ class ArchiveReader {
   absl::StatusOr<Frame> TakeFrame(ingest::v1::ReadArchiveResponse message);
   absl::Status Confusion(std::string_view what) const;
 
-  const Options options_;
+  const RangeOptions options_;
   CatalogRemote* const remote_;
   RetryBudget* const budget_;
   const ProgressListener* const progress_;

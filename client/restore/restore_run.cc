@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "client/restore/archive_reader.h"
+#include "client/restore/chunk_reader.h"
 #include "client/restore/open_target.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -15,7 +17,7 @@ namespace {
 // The frames of a reader as the bytes that they stand for.
 class FrameBytes {
  public:
-  FrameBytes(ArchiveReader* reader, RestoreReport* report)
+  FrameBytes(RangeReader* reader, RestoreReport* report)
       : reader_(reader), report_(report) {}
 
   absl::StatusOr<std::string_view> Pull() {
@@ -35,7 +37,7 @@ class FrameBytes {
   }
 
  private:
-  ArchiveReader* const reader_;
+  RangeReader* const reader_;
   RestoreReport* const report_;
   Frame frame_;
   uint64_t hole_left_ = 0;
@@ -49,12 +51,8 @@ absl::StatusOr<RestoreReport> RestoreRun::Run(const RestoreRequest& request) {
         "--offset and --length are for restores to a file, a device or "
         "stdout; a directory is restored whole");
   }
-  ArchiveReader reader({.archive = request.archive,
-                        .label = request.label,
-                        .offset = request.offset,
-                        .length = request.length},
-                       environment_.remote, environment_.budget,
-                       environment_.progress);
+  const std::unique_ptr<RangeReader> opened = NewReader(request);
+  RangeReader& reader = *opened;
   RETURN_IF_ERROR(reader.Open());
   RestoreReport report = {.archive_size_bytes = reader.archive_size_bytes()};
   if (request.extract) {
@@ -65,7 +63,22 @@ absl::StatusOr<RestoreReport> RestoreRun::Run(const RestoreRequest& request) {
   return report;
 }
 
-absl::Status RestoreRun::CopyRange(ArchiveReader& reader,
+std::unique_ptr<RangeReader> RestoreRun::NewReader(
+    const RestoreRequest& request) const {
+  const RangeOptions range = {.archive = request.archive,
+                              .label = request.label,
+                              .offset = request.offset,
+                              .length = request.length};
+  if (environment_.executor == nullptr) {
+    return std::make_unique<ArchiveReader>(
+        range, environment_.remote, environment_.budget, environment_.progress);
+  }
+  return std::make_unique<ChunkReader>(
+      range, environment_.remote, environment_.budget, environment_.progress,
+      environment_.executor);
+}
+
+absl::Status RestoreRun::CopyRange(RangeReader& reader,
                                    const RestoreRequest& request,
                                    RestoreReport* report) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Target> target,
@@ -90,7 +103,7 @@ absl::Status RestoreRun::CopyRange(ArchiveReader& reader,
   return target->Finish();
 }
 
-absl::Status RestoreRun::Extract(ArchiveReader& reader,
+absl::Status RestoreRun::Extract(RangeReader& reader,
                                  const RestoreRequest& request,
                                  RestoreReport* report) {
   ASSIGN_OR_RETURN(

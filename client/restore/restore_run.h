@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -9,10 +10,11 @@
 #include "client/posix/interrupt.h"
 #include "client/remote/catalog_remote.h"
 #include "client/remote/retry_budget.h"
-#include "client/restore/archive_reader.h"
+#include "client/restore/range_reader.h"
 #include "client/restore/tar_target.h"
 #include "client/transfer/problem_log.h"
 #include "client/transfer/transfer_progress.h"
+#include "common/concurrency/executor.h"
 
 namespace cairn::client {
 
@@ -39,6 +41,7 @@ class RestoreRun {
  public:
   struct Environment {
     CatalogRemote* remote = nullptr;
+    Executor* executor = nullptr;  // decodes; null: the server decodes
     RetryBudget* budget = nullptr;
     const Interrupt* interrupt = nullptr;
     ProblemLog* problems = nullptr;
@@ -51,13 +54,14 @@ class RestoreRun {
       : environment_(environment) {}
 
   // The target is not touched before the server has the archive. Errors: of
-  // OpenTarget and TarTarget, of the server, of ArchiveReader.
+  // OpenTarget and TarTarget, of the server, of RangeReader.
   absl::StatusOr<RestoreReport> Run(const RestoreRequest& request);
 
  private:
-  absl::Status CopyRange(ArchiveReader& reader, const RestoreRequest& request,
+  std::unique_ptr<RangeReader> NewReader(const RestoreRequest& request) const;
+  absl::Status CopyRange(RangeReader& reader, const RestoreRequest& request,
                          RestoreReport* report);
-  absl::Status Extract(ArchiveReader& reader, const RestoreRequest& request,
+  absl::Status Extract(RangeReader& reader, const RestoreRequest& request,
                        RestoreReport* report);
 
   const Environment environment_;

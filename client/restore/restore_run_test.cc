@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
 
 #include "client/remote/grpc_connection.h"
 #include "client/testing/grpc_fake_ingest.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/status/reason.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/seed.h"
@@ -31,13 +33,17 @@ constexpr uint64_t kMiB = 1024 * 1024;
 constexpr char kSnapshot[] =
     "datastores/default/groups/host/web1/snapshots/2026-01-01T00:00:00Z";
 
-class RestoreRunTest : public ::testing::Test {
+// By chunks, and as the server decodes them.
+class RestoreRunTest : public ::testing::TestWithParam<bool> {
  protected:
   RestoreRunTest() {
     auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
                                  &interrupt_);
     EXPECT_OK(remotes);
     remotes_ = *std::move(remotes);
+    auto executor = ThreadPoolExecutor::Create({.threads = 3});
+    EXPECT_OK(executor);
+    executor_ = *std::move(executor);
     content_.resize(10 * kMiB + 77);
     for (char& byte : content_) byte = static_cast<char>(random_());
     // A hole of five MiB, and one at the end.
@@ -64,6 +70,7 @@ class RestoreRunTest : public ::testing::Test {
       if (on_progress_) on_progress_();
     };
     RestoreRun run({.remote = remotes_.catalog.get(),
+                    .executor = GetParam() ? executor_.get() : nullptr,
                     .budget = &budget,
                     .interrupt = &interrupt_,
                     .problems = &problems_,
@@ -96,11 +103,12 @@ class RestoreRunTest : public ::testing::Test {
   Interrupt interrupt_;
   ProblemLog problems_;
   Remotes remotes_;
+  std::unique_ptr<ThreadPoolExecutor> executor_;
   std::function<void()> on_progress_;
   std::string content_;
 };
 
-TEST_F(RestoreRunTest, WritesAFileWithItsHoles) {
+TEST_P(RestoreRunTest, WritesAFileWithItsHoles) {
   ASSERT_OK_AND_ASSIGN(const RestoreReport report, Run(Request()));
   EXPECT_EQ(report.restored_bytes, content_.size());
   EXPECT_GE(report.hole_bytes, 5 * kMiB);
@@ -112,14 +120,14 @@ TEST_F(RestoreRunTest, WritesAFileWithItsHoles) {
   EXPECT_EQ(NamesLeft(), 1u);
 }
 
-TEST_F(RestoreRunTest, GoesOnAfterConnectionsBreakAnywhere) {
+TEST_P(RestoreRunTest, GoesOnAfterConnectionsBreakAnywhere) {
   server_.SetFaults({.read_cuts = 25, .max_cut_bytes = 2 * kMiB});
   ASSERT_OK(Run(Request()));
   EXPECT_TRUE(Content(target_) == content_);
   EXPECT_GE(server_.cuts_made(), 5);
 }
 
-TEST_F(RestoreRunTest, GoesOnAtAnotherServerProcess) {
+TEST_P(RestoreRunTest, GoesOnAtAnotherServerProcess) {
   bool restarted = false;
   on_progress_ = [&] {
     if (!std::exchange(restarted, true)) server_.Restart();
@@ -128,7 +136,7 @@ TEST_F(RestoreRunTest, GoesOnAtAnotherServerProcess) {
   EXPECT_TRUE(Content(target_) == content_);
 }
 
-TEST_F(RestoreRunTest, RestoresARange) {
+TEST_P(RestoreRunTest, RestoresARange) {
   for (const auto& [offset, length] : {std::pair<uint64_t, uint64_t>{0, 512},
                                        {kMiB + 1, 3 * kMiB},
                                        {10 * kMiB, 0},
@@ -144,13 +152,13 @@ TEST_F(RestoreRunTest, RestoresARange) {
   }
 }
 
-TEST_F(RestoreRunTest, AnEmptyArchiveIsAnEmptyFile) {
+TEST_P(RestoreRunTest, AnEmptyArchiveIsAnEmptyFile) {
   ASSERT_OK(Run(Request("empty.raw")));
   EXPECT_EQ(Content(target_), "");
   EXPECT_TRUE(std::filesystem::exists(target_));
 }
 
-TEST_F(RestoreRunTest, KeepsATargetThatExists) {
+TEST_P(RestoreRunTest, KeepsATargetThatExists) {
   std::ofstream(target_) << "mine";
   EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kAlreadyExists,
                                        HasSubstr("--overwrite")));
@@ -165,7 +173,7 @@ TEST_F(RestoreRunTest, KeepsATargetThatExists) {
   EXPECT_EQ(status.st_mode & 07777, 0644u);
 }
 
-TEST_F(RestoreRunTest, WritesToStdout) {
+TEST_P(RestoreRunTest, WritesToStdout) {
   const int fd = open(target_.c_str(), O_RDWR | O_CREAT, 0600);
   RestoreRequest request = Request();
   request.target = "-";
@@ -174,7 +182,7 @@ TEST_F(RestoreRunTest, WritesToStdout) {
   EXPECT_TRUE(Content(target_) == content_);
 }
 
-TEST_F(RestoreRunTest, AMissingArchiveTouchesNothing) {
+TEST_P(RestoreRunTest, AMissingArchiveTouchesNothing) {
   EXPECT_THAT(Run(Request("none.img")), StatusIs(absl::StatusCode::kNotFound));
   RestoreRequest request = Request("none.tar");
   request.extract = true;
@@ -182,7 +190,7 @@ TEST_F(RestoreRunTest, AMissingArchiveTouchesNothing) {
   EXPECT_EQ(NamesLeft(), 0u);
 }
 
-TEST_F(RestoreRunTest, DamageIsHandedOnAndLeavesNoFile) {
+TEST_P(RestoreRunTest, DamageIsHandedOnAndLeavesNoFile) {
   server_.SetFaults(
       {.read_error = WithReason(absl::DataLossError("chunk 9f is damaged"),
                                 reason::kRecordDamaged)});
@@ -193,30 +201,67 @@ TEST_F(RestoreRunTest, DamageIsHandedOnAndLeavesNoFile) {
   EXPECT_EQ(NamesLeft(), 0u);
 }
 
-TEST_F(RestoreRunTest, AnInterruptLeavesNoFile) {
+TEST_P(RestoreRunTest, RepeatsAndPiecesOfThemAreRestored) {
+  std::string content;
+  while (content.size() < 4 * kMiB) {
+    content += std::string(random_() % 900'000, static_cast<char>(random_()));
+    content.append(random_() % 900'000, '\0');
+  }
+  server_.AddSnapshot(
+      kSnapshot,
+      {{"runs.img",
+        {.kind = model::v1::ARCHIVE_KIND_IMAGE, .content = content}}});
+  for (int i = 0; i < 20; ++i) {
+    server_.SetFaults({.read_cuts = 2, .max_cut_bytes = kMiB});
+    RestoreRequest request = Request("runs.img");
+    request.offset = random_() % content.size();
+    request.length = 1 + random_() % (content.size() - request.offset);
+    request.overwrite = true;
+    ASSERT_OK(Run(request));
+    EXPECT_TRUE(Content(target_) ==
+                content.substr(request.offset, request.length));
+  }
+}
+
+TEST_P(RestoreRunTest, WhatIsNotItsDigestIsNotWritten) {
+  if (!GetParam()) return;  // the server's own tests
+  server_.SetFaults({.wrong_chunk_at = 0});
+  const auto report = Run(Request());
+  EXPECT_THAT(report, StatusIs(absl::StatusCode::kDataLoss,
+                               HasSubstr("cannot be proved")));
+  EXPECT_THAT(report, HasReasonCode(reason::kRecordDamaged));
+  EXPECT_EQ(NamesLeft(), 0u);
+}
+
+TEST_P(RestoreRunTest, AnInterruptLeavesNoFile) {
   on_progress_ = [this] { interrupt_.Raise(); };
   EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(NamesLeft(), 0u);
 }
 
-TEST_F(RestoreRunTest, ADirectoryIsNoTargetForAnImage) {
+TEST_P(RestoreRunTest, ADirectoryIsNoTargetForAnImage) {
   ASSERT_EQ(mkdir(target_.c_str(), 0700), 0);
   EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kFailedPrecondition,
                                        HasSubstr("is a directory")));
 }
 
-TEST_F(RestoreRunTest, BytesThatAreNoTarAreTold) {
+TEST_P(RestoreRunTest, BytesThatAreNoTarAreTold) {
   RestoreRequest request = Request("bad.tar");
   request.extract = true;
   EXPECT_THAT(Run(request), StatusIs(absl::StatusCode::kDataLoss));
 }
 
-TEST_F(RestoreRunTest, ARangeOfADirectoryIsRefused) {
+TEST_P(RestoreRunTest, ARangeOfADirectoryIsRefused) {
   RestoreRequest request = Request("bad.tar");
   request.extract = true;
   request.offset = 1;
   EXPECT_THAT(Run(request), StatusIs(absl::StatusCode::kInvalidArgument));
 }
+
+INSTANTIATE_TEST_SUITE_P(Ways, RestoreRunTest, ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& chunks) {
+                           return chunks.param ? "Chunks" : "Stream";
+                         });
 
 }  // namespace
 }  // namespace cairn::client

@@ -27,6 +27,7 @@ struct Arguments {
   uint64_t length = 0;
   bool overwrite = false;
   bool no_owner = false;
+  std::string way = "best";
   std::string retry_for = "5m";
 };
 
@@ -96,6 +97,19 @@ void PrintResult(const RestoreRequest& request, const RestoreReport& report,
   context.out() << Print(document);
 }
 
+// Whether chunks are decoded and proved by this process.
+absl::StatusOr<bool> DecodesHere(const std::string& way, BackupRemote& remote,
+                                 RetryBudget& budget) {
+  if (way == "stream") return false;
+  ASSIGN_OR_RETURN(const bool possible,
+                   ServerHas("read-chunks", remote, budget));
+  if (way == "chunks" && !possible) {
+    return absl::FailedPreconditionError(
+        "the server gives no chunks; update it, or restore with --way=stream");
+  }
+  return possible;
+}
+
 absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
                                     CommandContext& context) {
   if (arguments.target == "-") context.KeepStdoutForData();
@@ -113,7 +127,15 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   const ProgressListener listener = [&line](const TransferProgress& progress) {
     line.Update(progress);
   };
+  ASSIGN_OR_RETURN(BackupRemote* const backup, context.backup());
+  ASSIGN_OR_RETURN(const bool by_chunks,
+                   DecodesHere(arguments.way, *backup, budget));
+  std::unique_ptr<ThreadPoolExecutor> workers;
+  if (by_chunks) {
+    ASSIGN_OR_RETURN(workers, MakeWorkers());
+  }
   RestoreRun run({.remote = catalog,
+                  .executor = workers.get(),
                   .budget = &budget,
                   .interrupt = console.interrupt,
                   .problems = &problems,
@@ -169,6 +191,14 @@ void AddRestoreCommand(CLI::App* root, Action* chosen) {
   command->add_flag("--no-owner", arguments->no_owner,
                     "extracted files belong to who restores (without root "
                     "they always do)");
+  command
+      ->add_option(
+          "--way", arguments->way,
+          "chunks: as they are stored, compressed, and decoded and proved by "
+          "this process, so that no byte is written that it did not check; "
+          "stream: the server decodes, for a machine that is weaker than its "
+          "network; best (default): chunks if the server gives them")
+      ->check(CLI::IsMember({"best", "chunks", "stream"}));
   command->add_option("--retry-for", arguments->retry_for,
                       "keep trying this long while the server is away "
                       "(default 5m)");
