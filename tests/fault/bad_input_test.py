@@ -631,7 +631,9 @@ class BadInput(unittest.TestCase):
                     CODE.UNAVAILABLE, CODE.DEADLINE_EXCEEDED, CODE.UNKNOWN,
                     CODE.DATA_LOSS), error.details())
         for path in ("BackupService/WriteStream",
-                     "RestoreService/ReadArchive"):
+                     "BackupService/WriteChunks",
+                     "RestoreService/ReadArchive",
+                     "RestoreService/ReadChunks"):
             call = self.client.channel.stream_stream("/cairn.ingest.v1."
                                                      + path)
             for _ in range(case.slice_or_soak(20, 1000)):
