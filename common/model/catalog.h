@@ -53,6 +53,7 @@ struct Snapshot {
   Uuid session;
   absl::Time publish_time;
   uint64_t stored_bytes = 0;  // encoded bytes its session stored anew
+  bool recovered = false;     // listed by a rebuild from packs
   uint64_t size_bytes() const;
 };
 

@@ -154,6 +154,7 @@ model::v1::Snapshot ToProto(const Snapshot& snapshot) {
   *proto.mutable_publish_time() = TimeToProto(snapshot.publish_time);
   proto.set_size_bytes(snapshot.size_bytes());
   proto.set_stored_bytes(snapshot.stored_bytes);
+  proto.set_recovered(snapshot.recovered);
   return proto;
 }
 
@@ -175,6 +176,7 @@ absl::StatusOr<Snapshot> FromProto(const model::v1::Snapshot& proto) {
   ASSIGN_OR_RETURN(snapshot.publish_time,
                    TimeFromProto("publish_time", proto.publish_time()));
   snapshot.stored_bytes = proto.stored_bytes();
+  snapshot.recovered = proto.recovered();
   return snapshot;
 }
 

@@ -47,6 +47,7 @@ Snapshot Example() {
   snapshot.session.bytes[1] = 1;
   snapshot.publish_time = absl::FromUnixNanos(1795293586000000005);
   snapshot.stored_bytes = 77;
+  snapshot.recovered = true;
   return snapshot;
 }
 
@@ -66,6 +67,7 @@ TEST(SnapshotWireTest, RoundTrips) {
   EXPECT_EQ(back.session, snapshot.session);
   EXPECT_EQ(back.publish_time, snapshot.publish_time);
   EXPECT_EQ(back.stored_bytes, snapshot.stored_bytes);
+  EXPECT_TRUE(back.recovered);
 }
 
 struct Hostile {

@@ -3,6 +3,7 @@
 #include "common/server/run_server.h"
 #include "common/server/server_options.h"
 #include "services/index/options.h"
+#include "services/index/rebuild.h"
 #include "services/index/server.h"
 
 int main(int argc, char** argv) {
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
        .settings = &settings,
        .server = &server,
        .validate = [&] { return options.Validate(); },
-       .build = [&] { return cairn::index::BuildServices(options, server); }},
+       .build = [&] { return cairn::index::BuildServices(options, server); },
+       .commands = {cairn::index::RebuildCommand(&options, &server)}},
       argc, argv);
 }

@@ -5,20 +5,31 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "common/config/version.h"
+#include "common/log/log.h"
 #include "common/model/call.h"
 #include "common/random/system_random.h"
 #include "common/status/status_macros.h"
 #include "services/index/storage/index_store.h"
+#include "services/index/storage/rebuilt_database.h"
 
 namespace cairn::index {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
 
-RocksKvStore::Options StoreOptions(const Options& options,
-                                   const std::string& path) {
+}  // namespace
+
+FormatSupport IndexFormat() {
+  return {.service = "index",
+          .version = kFormatVersion,
+          .features = {},
+          .release = kVersion};
+}
+
+RocksKvStore::Options DatabaseOptions(const Options& options, std::string path,
+                                      FileSystem* files) {
   RocksKvStore::Options rocks;
-  rocks.path = absl::StrCat(path, "/db");
+  rocks.path = std::move(path);
   for (const std::string& table : TableNames()) {
     // Pages are mostly digests, which do not compress; most that a session
     // hands in are new, which a filter tells without a read.
@@ -30,10 +41,9 @@ RocksKvStore::Options StoreOptions(const Options& options,
   rocks.write_buffer_bytes = options.write_buffer_bytes;
   rocks.reserve_bytes = options.reserve_bytes;
   rocks.ballast_bytes = options.ballast_bytes;
+  rocks.files = files;
   return rocks;
 }
-
-}  // namespace
 
 IndexServer::IndexServer(const Options& options, std::string data_dir)
     : options_(options), data_dir_(std::move(data_dir)) {}
@@ -44,15 +54,20 @@ absl::Status IndexServer::OpenStore(ServiceContext& context) {
   auto random = NewSystemBitGen();
   const std::string path = absl::StrCat(data_dir_, "/index");
   ASSIGN_OR_RETURN(directory_,
-                   DataDirectory::Open({.path = path,
-                                        .support = {.service = name(),
-                                                    .version = kFormatVersion,
-                                                    .features = {},
-                                                    .release = kVersion}},
+                   DataDirectory::Open({.path = path, .support = IndexFormat()},
                                        &files_, random));
-  RocksKvStore::Options rocks = StoreOptions(options_, directory_->path());
-  rocks.files = &files_;
-  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  ASSIGN_OR_RETURN(const Replacement replacement,
+                   PutRebuiltInPlace(files_, directory_->path()));
+  if (replacement.done) {
+    LOG(INFO) << "rebuilt database is put in place former="
+              << replacement.former;
+  }
+  ASSIGN_OR_RETURN(
+      kv_, RocksKvStore::Open(DatabaseOptions(options_,
+                                              absl::StrCat(directory_->path(),
+                                                           "/", kDatabaseName),
+                                              &files_),
+                              context.fatal_errors()));
   metrics_ = std::make_unique<IndexMetrics>(context.metrics());
   ASSIGN_OR_RETURN(
       engine_, IndexEngine::Open(options_.Engine(), kv_.get(), context.clock(),

@@ -18,6 +18,12 @@
 
 namespace cairn::index {
 
+// What the directory of index must be, and the database at `path`. `files`
+// outlives the database.
+FormatSupport IndexFormat();
+RocksKvStore::Options DatabaseOptions(const Options& options, std::string path,
+                                      FileSystem* files);
+
 // Index as a service of a process: owns everything it is made of, in the
 // directory `data_dir`/index.
 class IndexServer final : public Service {

@@ -85,6 +85,7 @@ Json ToJson(const model::v1::Snapshot& snapshot) {
           {"protected", snapshot.protected_()},
           {"owner", snapshot.owner()},
           {"verify_state", VerifyName(snapshot.verify_state())},
+          {"recovered", snapshot.recovered()},
           {"session", snapshot.session()},
           {"publish_time",
            TimeOrNull(snapshot.has_publish_time(), snapshot.publish_time())},

@@ -50,6 +50,7 @@ struct SnapshotRow {
   Digest manifest;
   uint64_t notes_sequence = 0;  // as in GroupRow; 0: as published
   uint64_t protected_sequence = 0;
+  bool recovered = false;  // listed by a rebuild
 };
 
 struct SessionRow {

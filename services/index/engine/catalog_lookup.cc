@@ -60,6 +60,7 @@ Snapshot ToSnapshot(const SnapshotName& name, const SnapshotRow& row,
   snapshot.session = row.session;
   snapshot.publish_time = row.publish_time;
   snapshot.stored_bytes = row.stored_bytes;
+  snapshot.recovered = row.recovered;
   return snapshot;
 }
 

@@ -160,6 +160,10 @@ void IndexBatch::PutPage(const Digest& id, std::string encoded) {
              std::move(encoded));
 }
 
+void IndexBatch::RemovePage(const Digest& id) {
+  batch_.Remove(Number(Table::kPages), PageKey(datastore_, id));
+}
+
 void IndexBatch::PutState(const IndexState& state) {
   batch_.Put(Number(Table::kState), DatastorePrefix(datastore_),
              EncodeState(state));

@@ -94,6 +94,7 @@ class IndexBatch {
   void PutCheckpoint(const Uuid& session, const ArchiveCheckpoint& row);
   void RemoveCheckpoint(const Uuid& session, const std::string& archive);
   void PutPage(const Digest& id, std::string encoded);
+  void RemovePage(const Digest& id);
   void PutState(const IndexState& state);
 
   // Taken even when the disk is nearly full: for what ends work or makes

@@ -125,6 +125,7 @@ std::string EncodeSnapshot(const SnapshotRow& row) {
   proto.set_manifest(std::string(row.manifest.view()));
   proto.set_notes_sequence(row.notes_sequence);
   proto.set_protected_sequence(row.protected_sequence);
+  proto.set_recovered(row.recovered);
   return proto.SerializeAsString();
 }
 
@@ -150,6 +151,7 @@ absl::StatusOr<SnapshotRow> DecodeSnapshot(std::string_view bytes) {
   ASSIGN_OR_RETURN(row.manifest, DecodeDigest("manifest", proto.manifest()));
   row.notes_sequence = proto.notes_sequence();
   row.protected_sequence = proto.protected_sequence();
+  row.recovered = proto.recovered();
   return row;
 }
 

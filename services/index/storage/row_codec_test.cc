@@ -43,6 +43,7 @@ SnapshotRow ExampleSnapshot() {
   row.session.bytes.fill(1);
   row.publish_time = absl::FromUnixNanos(1795293585123456789);
   row.stored_bytes = 6;
+  row.recovered = true;
   row.manifest.bytes.fill(2);
   row.notes_sequence = 8;
   row.protected_sequence = 9;
@@ -86,6 +87,7 @@ TEST(RowCodecTest, SnapshotsRoundTrip) {
   EXPECT_EQ(back.session, row.session);
   EXPECT_EQ(back.publish_time, row.publish_time);
   EXPECT_EQ(back.stored_bytes, row.stored_bytes);
+  EXPECT_TRUE(back.recovered);
   EXPECT_EQ(back.manifest, row.manifest);
   EXPECT_EQ(back.notes_sequence, row.notes_sequence);
   EXPECT_EQ(back.protected_sequence, row.protected_sequence);
