@@ -13,6 +13,7 @@
 #include "common/io/posix_file_system.h"
 #include "common/log/log.h"
 #include "common/metrics/metric_registry.h"
+#include "common/pack/pack_file.h"
 #include "common/random/system_random.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/fatal_exit.h"
@@ -68,7 +69,8 @@ class DatabaseRebuild {
       report = Build(depth);
     }
     RETURN_IF_ERROR(report.status());
-    RebuildResult result = {.report = *std::move(report)};
+    RebuildResult result = {.report = *std::move(report),
+                            .missing_packs = std::move(missing_)};
     ASSIGN_OR_RETURN(result.former, PutInPlace());
     return result;
   }
@@ -116,6 +118,33 @@ class DatabaseRebuild {
     }
     former_ = *std::move(rows);
     former_is_empty_ = former_.empty();
+    for (const StoredDatastore& row : former_) {
+      RETURN_IF_ERROR(FindMissing(row, PlaceStore(kv->get())));
+    }
+    return absl::OkStatus();
+  }
+
+  // Packs that the former database knew and that have no file.
+  absl::Status FindMissing(const StoredDatastore& row,
+                           const PlaceStore& places) {
+    const absl::StatusOr<std::vector<SealedPack>> packs =
+        places.ListPacks(row.number);
+    if (!packs.ok()) {
+      LOG(WARNING) << "former database does not say which packs it knew error="
+                   << packs.status().ToString();
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> names,
+        ListOrNone(files_,
+                   Path(absl::StrCat("datastores/", row.ref.uuid.ToString(),
+                                     "/packs"))));
+    for (const SealedPack& pack : *packs) {
+      if (Contains(names, absl::StrCat(pack.uuid.ToString(), kPackSuffix))) {
+        continue;
+      }
+      missing_.push_back({row.ref.uuid, pack.uuid, pack.record_count});
+    }
     return absl::OkStatus();
   }
 
@@ -169,6 +198,7 @@ class DatabaseRebuild {
   PosixFileSystem files_;
   std::unique_ptr<DataDirectory> directory_;
   std::vector<StoredDatastore> former_;
+  std::vector<MissingPack> missing_;
   bool has_former_ = false;
   bool former_is_empty_ = false;
 };
@@ -273,13 +303,20 @@ int Rebuild(const Options& options, const ServerOptions& server,
     LOG(ERROR) << "rebuild did not end: " << result.status().ToString();
     return 1;
   }
-  const bool lost = result->report.lost();
+  const bool lost = result->lost();
   if (flags.output_format == "json") {
     Json datastores = Json::array();
     for (const RebuiltDatastore& datastore : result->report.datastores) {
       datastores.push_back(ToJson(datastore));
     }
+    Json missing = Json::array();
+    for (const MissingPack& pack : result->missing_packs) {
+      missing.push_back({{"datastore", pack.datastore.ToString()},
+                         {"pack", pack.pack.ToString()},
+                         {"records", pack.records}});
+    }
     out << Json({{"datastores", std::move(datastores)},
+                 {"missing_packs", std::move(missing)},
                  {"former_database", result->former},
                  {"something_lost", lost}})
                .dump(2, ' ', false, Json::error_handler_t::replace)
@@ -288,6 +325,11 @@ int Rebuild(const Options& options, const ServerOptions& server,
   }
   for (const RebuiltDatastore& datastore : result->report.datastores) {
     PrintDatastore(datastore, out);
+  }
+  for (const MissingPack& pack : result->missing_packs) {
+    out << "MISSING pack " << pack.pack.ToString() << " of datastore "
+        << pack.datastore.ToString() << ": the former database knew it, with "
+        << pack.records << " records\n";
   }
   if (!result->former.empty()) {
     out << "the former database is kept in " << result->former

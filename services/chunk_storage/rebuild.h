@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/model/uuid.h"
 #include "common/pack/pack_survey.h"
 #include "common/server/offline_command.h"
 #include "common/server/server_options.h"
@@ -12,10 +15,21 @@
 
 namespace cairn::chunk_storage {
 
+// A pack that only the former database knew: its file is gone.
+struct MissingPack {
+  Uuid datastore;
+  Uuid pack;
+  uint64_t records = 0;
+};
+
 struct RebuildResult {
   RebuildReport report;
+  // What no pack can tell, as far as the former database could be read.
+  std::vector<MissingPack> missing_packs;
   // Where the database that was replaced is now; empty: it held nothing.
   std::string former;
+
+  bool lost() const { return report.lost() || !missing_packs.empty(); }
 };
 
 // Builds `data_dir`/chunk_storage/db again from the packs beside it. Takes

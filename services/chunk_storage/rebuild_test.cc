@@ -97,6 +97,32 @@ TEST_F(RebuildTest, KeepsTheFormerDatabaseAndWhatOnlyItKnew) {
   EXPECT_EQ(result.former, Path("db.former-2"));
 }
 
+// The packs cannot tell what they do not hold.
+TEST_F(RebuildTest, NamesPacksThatOnlyTheFormerDatabaseKnew) {
+  AddPack(1);
+  const std::string gone = AddPack(2);
+  ASSERT_OK(Rebuild());
+  std::filesystem::remove(gone);
+  ASSERT_OK_AND_ASSIGN(const RebuildResult result, Rebuild());
+  EXPECT_TRUE(result.lost());
+  ASSERT_EQ(result.missing_packs.size(), 1u);
+  EXPECT_EQ(result.missing_packs[0].pack, Uuid{{2}});
+  EXPECT_EQ(result.missing_packs[0].records, 1u);
+  EXPECT_EQ(result.report.datastores[0].records[1], 1u);
+}
+
+TEST_F(RebuildTest, ADatastoreWhoseDirectoryIsLostKeepsItsNumbers) {
+  AddPack(1);
+  ASSERT_OK(Rebuild());
+  const StoredDatastore row = {
+      .number = 5, .ref = {Uuid{{0xee}}, 3}, .token = 4};
+  Rows(&row);
+  ASSERT_OK(Rebuild());
+  ASSERT_EQ(Rows().size(), 2u);
+  EXPECT_EQ(Rows()[1].ref, row.ref);
+  EXPECT_EQ(Rows()[1].token, 4u);
+}
+
 TEST_F(RebuildTest, ReplacesADatabaseThatCannotBeRead) {
   AddPack(1);
   ASSERT_OK(Rebuild());

@@ -93,7 +93,10 @@ class RebuildStore(Case):
         self.assert_restored()
 
     def test_not_while_it_is_served(self):
-        self.rebuild(code=1)
+        done = subprocess.run(self.command(), capture_output=True,
+                              check=False, timeout=120)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"LOCK", done.stderr)
 
     def test_damage_is_named_and_healed(self):
         self.lose_database()

@@ -144,8 +144,16 @@ absl::StatusOr<RebuildReport> StoreRebuild::Run(
                                 .metrics = dependencies_.metrics,
                                 // No pack is written.
                                 .new_uuid = [] { return Uuid(); }};
-  ASSIGN_OR_RETURN(const std::vector<Uuid> directories,
-                   packs->ListDatastores());
+  ASSIGN_OR_RETURN(std::vector<Uuid> directories, packs->ListDatastores());
+  // One whose directory is lost is still a datastore of this store.
+  for (const StoredDatastore& row : former) {
+    if (!std::binary_search(directories.begin(), directories.end(),
+                            row.ref.uuid)) {
+      directories.insert(std::upper_bound(directories.begin(),
+                                          directories.end(), row.ref.uuid),
+                         row.ref.uuid);
+    }
+  }
   for (const Uuid& datastore : directories) {
     // One that was cut short while it was made has no directory of packs.
     RETURN_IF_ERROR(packs->CreateDatastore(datastore));
