@@ -314,6 +314,33 @@ TEST_F(ProgramTest, HelpTeaches) {
   }
 }
 
+TEST_F(ProgramTest, WaysOfBytesAreToldAndChecked) {
+  const std::string source = File("source", std::string(3 << 20, 'x'));
+  for (const std::string way : {"best", "chunks", "stream"}) {
+    ASSERT_EQ(Run({"backup", "vm/" + way, "a.img:" + source, "--way", way,
+                   "--output-format", "json"}),
+              0)
+        << err();
+    const Json archive = json()["archives"][0];
+    EXPECT_EQ(archive["read_bytes"], 3 << 20);
+    EXPECT_EQ(archive["sent_bytes"] > (3 << 20), way == "stream");
+    EXPECT_EQ(json()["resumed"], false);
+    ASSERT_EQ(Run({"restore", "vm/" + way + "/latest", "a.img",
+                   dir_.Join("back"), "--overwrite", "--way", way}),
+              0)
+        << err();
+    EXPECT_EQ(std::filesystem::file_size(dir_.Join("back")), 3u << 20);
+  }
+  ASSERT_EQ(Run({"backup", "vm/1", "a.img:" + source, "--way", "pigeon"}), 2);
+  server_.ForgetChunks();
+  ASSERT_EQ(Run({"restore", "vm/best/latest", "a.img", dir_.Join("back"),
+                 "--overwrite"}),
+            0);
+  ASSERT_EQ(Run({"restore", "vm/best/latest", "a.img", dir_.Join("back"),
+                 "--overwrite", "--way", "chunks"}),
+            14);
+}
+
 TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
   ASSERT_EQ(Run({"completion", "bash"}), 0);
   const std::string bash = File("completion.bash", out());
@@ -321,7 +348,7 @@ TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
       "bash --norc -c 'source " + bash +
       "; COMP_WORDS=(cairn snapshot \"\"); COMP_CWORD=2; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == *unprotect* ]] || exit 1;"
-      " COMP_WORDS=(cairn backup --re); COMP_CWORD=2; _cairn;"
+      " COMP_WORDS=(cairn backup --ret); COMP_CWORD=2; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == --retry-for ]] || exit 2;"
       " COMP_WORDS=(cairn st); COMP_CWORD=1; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == status ]] || exit 3'";
