@@ -59,6 +59,7 @@ inline constexpr char kDraining[] = "DRAINING";
 inline constexpr char kNotEmpty[] = "NOT_EMPTY";
 inline constexpr char kChunkMismatch[] = "CHUNK_MISMATCH";
 inline constexpr char kReuseRefused[] = "REUSE_REFUSED";
+inline constexpr char kIndexBehind[] = "INDEX_BEHIND";
 }  // namespace reason
 
 }  // namespace cairn

@@ -95,7 +95,8 @@ class DatabaseRebuild {
       return absl::FailedPreconditionError(absl::StrCat(
           Path(kDatabaseName), ": holds a database that cannot be read (",
           read.message(),
-          "); with --replace it is kept aside and rebuilt from the packs"));
+          "); with --replace=true it is kept aside and rebuilt from the "
+          "packs"));
     }
     if (!read.ok()) {
       LOG(WARNING) << "former database does not say what it knew error="
@@ -106,7 +107,7 @@ class DatabaseRebuild {
     return absl::FailedPreconditionError(absl::StrCat(
         Path(kDatabaseName), ": holds ", former_.size(), " datastores, ",
         former_.front().info.name,
-        " first; with --replace it is kept aside, and what only it knows "
+        " first; with --replace=true it is kept aside, and what only it knows "
         "(running sessions, changes that are in no pack) is given up"));
   }
 

@@ -24,6 +24,16 @@ struct StoreState {
   uint64_t highest_epoch = 0;
 };
 
+// What a sweep shows to the store before it begins.
+struct SweepNumbers {
+  uint64_t token = 0;
+  uint64_t epoch = 0;
+  // That index has handed out all its numbers up to this one. Lower than the
+  // highest in a durable record here: index is an old copy, which does not
+  // know what was published since.
+  uint64_t sequence = 0;
+};
+
 struct PinReply {
   uint64_t incarnation = 0;
   std::vector<bool> present;  // one per key, in order
@@ -71,7 +81,9 @@ class ChunkClient {
  public:
   virtual ~ChunkClient() = default;
 
-  // Makes the datastore known (synced). Idempotent.
+  // Makes the datastore known (synced). Idempotent. A generation above the
+  // one that is known replaces it: the index was rebuilt, and the former one
+  // is refused from now on.
   virtual absl::StatusOr<StoreState> EnsureDatastore(
       const Call& call, const DatastoreRef& datastore) = 0;
 
@@ -110,11 +122,11 @@ class ChunkClient {
 
   // Shows sweep token and epoch: from now on a lower token is refused
   // (FailedPrecondition STALE_TOKEN), durably; the touch floor becomes at
-  // least `epoch`.
+  // least the epoch. FailedPrecondition INDEX_BEHIND: a record with a higher
+  // sequence is durable, and nothing has changed.
   virtual absl::StatusOr<StoreState> ShowToken(const Call& call,
                                                const DatastoreRef& datastore,
-                                               uint64_t token,
-                                               uint64_t epoch) = 0;
+                                               const SweepNumbers& numbers) = 0;
 
   virtual absl::StatusOr<StoreStatistics> Statistics(
       const Call& call, const DatastoreRef& datastore) = 0;

@@ -327,25 +327,58 @@ TEST_P(ChunkClientContract, ALowerTokenIsRefusedAlsoAfterARestart) {
                        client().EnsureDatastore(call_, datastore_));
   EXPECT_EQ(first.token, 0u);
   EXPECT_EQ(first.floor, 0u);
-  ASSERT_OK_AND_ASSIGN(const StoreState shown,
-                       client().ShowToken(call_, datastore_, 12, 30));
+  ASSERT_OK_AND_ASSIGN(
+      const StoreState shown,
+      client().ShowToken(call_, datastore_, {.token = 12, .epoch = 30}));
   EXPECT_EQ(shown.token, 12u);
   EXPECT_EQ(shown.floor, 30u);
-  EXPECT_OK(client().ShowToken(call_, datastore_, 12, 4));
-  EXPECT_THAT(client().ShowToken(call_, datastore_, 11, 31),
+  EXPECT_OK(client().ShowToken(call_, datastore_, {.token = 12, .epoch = 4}));
+  EXPECT_THAT(client().ShowToken(call_, datastore_, {.token = 11, .epoch = 31}),
               HasReasonCode(reason::kStaleToken));
   fixture_->Restart();
   ASSERT_OK_AND_ASSIGN(const StoreState again,
                        client().EnsureDatastore(call_, datastore_));
   EXPECT_EQ(again.token, 12u);
   EXPECT_EQ(again.floor, 0u);  // not told since the start
-  EXPECT_THAT(client().ShowToken(call_, datastore_, 11, 31),
+  EXPECT_THAT(client().ShowToken(call_, datastore_, {.token = 11, .epoch = 31}),
               HasReasonCode(reason::kStaleToken));
+}
+
+// As a rebuild of index leaves it: what the former index lets in is refused.
+TEST_P(ChunkClientContract, AHigherGenerationReplacesTheOneBefore) {
+  const DatastoreRef rebuilt = {datastore_.uuid, datastore_.generation + 2};
+  const SessionRef session = {rebuilt, Uuid{{9}}, 5};
+  const std::vector<RecordKey> keys(1);
+  EXPECT_THAT(client().Pin(call_, session, keys),
+              HasReasonCode(reason::kGenerationMismatch));
+  EXPECT_OK(client().EnsureDatastore(call_, rebuilt));
+  EXPECT_OK(client().Pin(call_, session, keys));
+  for (const bool restarted : {false, true}) {
+    if (restarted) fixture_->Restart();
+    EXPECT_THAT(client().EnsureDatastore(call_, datastore_),
+                HasReasonCode(reason::kGenerationMismatch));
+    EXPECT_THAT(client().Pin(call_, session_, keys),
+                HasReasonCode(reason::kGenerationMismatch));
+    EXPECT_OK(client().EnsureDatastore(call_, rebuilt));
+  }
+}
+
+TEST_P(ChunkClientContract, AnIndexThatIsBehindShowsNoToken) {
+  ASSERT_OK(client().Append(call_, datastore_,
+                            {PlainRecord(RecordKind::kEvent, "event", 40)}));
+  EXPECT_THAT(client().ShowToken(call_, datastore_,
+                                 {.token = 12, .epoch = 30, .sequence = 39}),
+              HasReasonCode(reason::kIndexBehind));
+  ASSERT_OK_AND_ASSIGN(const StoreState state,
+                       client().EnsureDatastore(call_, datastore_));
+  EXPECT_EQ(state.token, 0u);
+  EXPECT_OK(client().ShowToken(call_, datastore_,
+                               {.token = 12, .epoch = 30, .sequence = 40}));
 }
 
 TEST_P(ChunkClientContract, KnowsTheDatastoreAndItsGeneration) {
   const DatastoreRef other = {Uuid{{77}}, 1};
-  const DatastoreRef wrong = {datastore_.uuid, 8};
+  const DatastoreRef wrong = {datastore_.uuid, 6};
   const SessionRef session = {other, Uuid{{9}}, 5};
   const SessionRef wrong_session = {wrong, Uuid{{9}}, 5};
   const std::vector<RecordKey> keys(1);

@@ -165,8 +165,8 @@ absl::StatusOr<StoreState> FakeChunkClient::EnsureDatastore(
     return absl::InvalidArgumentError("datastore needs an id and generation");
   }
   RETURN_IF_ERROR(failure_);
-  datastores_.try_emplace(datastore.uuid,
-                          Datastore{.generation = datastore.generation});
+  uint64_t& generation = datastores_[datastore.uuid].generation;
+  generation = std::max(generation, datastore.generation);
   ASSIGN_OR_RETURN(const Datastore* known, Find(call, datastore));
   return StateOf(*known);
 }
@@ -273,19 +273,25 @@ absl::StatusOr<Record> FakeChunkClient::Read(const DatastoreRef& ref,
   return stored.record;
 }
 
-absl::StatusOr<StoreState> FakeChunkClient::ShowToken(const Call& call,
-                                                      const DatastoreRef& ref,
-                                                      uint64_t token,
-                                                      uint64_t epoch) {
+absl::StatusOr<StoreState> FakeChunkClient::ShowToken(
+    const Call& call, const DatastoreRef& ref, const SweepNumbers& numbers) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(Datastore * datastore, Find(call, ref));
-  if (token < datastore->token) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat(
-                          "token ", token, " is below ", datastore->token)),
-                      reason::kStaleToken);
+  const uint64_t sequence = StateOf(*datastore).sequence;
+  if (numbers.sequence < sequence) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat(
+            "sequence ", numbers.sequence, " is below ", sequence)),
+        reason::kIndexBehind);
   }
-  datastore->token = token;
-  datastore->floor = std::max(datastore->floor, epoch);
+  if (numbers.token < datastore->token) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat(
+            "token ", numbers.token, " is below ", datastore->token)),
+        reason::kStaleToken);
+  }
+  datastore->token = numbers.token;
+  datastore->floor = std::max(datastore->floor, numbers.epoch);
   return StateOf(*datastore);
 }
 

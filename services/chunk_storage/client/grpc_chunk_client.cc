@@ -263,13 +263,14 @@ absl::StatusOr<std::unique_ptr<RecordStream>> GrpcChunkClient::Get(
 }
 
 absl::StatusOr<StoreState> GrpcChunkClient::ShowToken(
-    const Call& call, const DatastoreRef& datastore, uint64_t token,
-    uint64_t epoch) {
+    const Call& call, const DatastoreRef& datastore,
+    const SweepNumbers& numbers) {
   ClientCall client(call, *clock_, kTimeout);
   v1::ShowTokenRequest request;
   *request.mutable_datastore() = ToProto(datastore);
-  request.set_token(token);
-  request.set_epoch(epoch);
+  request.set_token(numbers.token);
+  request.set_epoch(numbers.epoch);
+  request.set_sequence(numbers.sequence);
   v1::StoreState response;
   RETURN_IF_ERROR(
       client.Finish(stub_->ShowToken(client.context(), request, &response)));

@@ -39,9 +39,9 @@ absl::StatusOr<std::unique_ptr<RecordStream>> LocalChunkClient::Get(
 }
 
 absl::StatusOr<StoreState> LocalChunkClient::ShowToken(
-    const Call& call, const DatastoreRef& datastore, uint64_t token,
-    uint64_t epoch) {
-  return repository_->ShowToken(call, datastore, token, epoch);
+    const Call& call, const DatastoreRef& datastore,
+    const SweepNumbers& numbers) {
+  return repository_->ShowToken(call, datastore, numbers);
 }
 
 absl::StatusOr<StoreStatistics> LocalChunkClient::Statistics(

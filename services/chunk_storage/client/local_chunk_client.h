@@ -33,7 +33,7 @@ class LocalChunkClient final : public ChunkClient {
       std::vector<RecordKey> keys) override;
   absl::StatusOr<StoreState> ShowToken(const Call& call,
                                        const DatastoreRef& datastore,
-                                       uint64_t token, uint64_t epoch) override;
+                                       const SweepNumbers& numbers) override;
   absl::StatusOr<StoreStatistics> Statistics(
       const Call& call, const DatastoreRef& datastore) override;
 

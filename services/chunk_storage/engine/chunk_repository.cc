@@ -228,10 +228,10 @@ absl::StatusOr<std::unique_ptr<RecordStream>> ChunkRepository::Get(
 }
 
 absl::StatusOr<StoreState> ChunkRepository::ShowToken(
-    const Call& call, const DatastoreRef& datastore, uint64_t token,
-    uint64_t epoch) {
+    const Call& call, const DatastoreRef& datastore,
+    const SweepNumbers& numbers) {
   ASSIGN_OR_RETURN(DatastoreRepository* const known, Find(call, datastore));
-  RETURN_IF_ERROR(known->ShowToken(token, epoch));
+  RETURN_IF_ERROR(known->ShowToken(numbers));
   return StateOf(*known);
 }
 

@@ -72,7 +72,7 @@ class ChunkRepository {
       std::vector<RecordKey> keys);
   absl::StatusOr<StoreState> ShowToken(const Call& call,
                                        const DatastoreRef& datastore,
-                                       uint64_t token, uint64_t epoch);
+                                       const SweepNumbers& numbers);
   absl::StatusOr<StoreStatistics> Statistics(const Call& call,
                                              const DatastoreRef& datastore);
 

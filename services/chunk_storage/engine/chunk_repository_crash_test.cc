@@ -59,7 +59,8 @@ class Promises {
   }
   bool ShowToken(uint64_t token) {
     if (!harness_.repository()
-             .ShowToken(harness_.call(), harness_.datastore(), token, 1)
+             .ShowToken(harness_.call(), harness_.datastore(),
+                        {.token = token, .epoch = 1, .sequence = ~uint64_t{0}})
              .ok()) {
       return false;
     }

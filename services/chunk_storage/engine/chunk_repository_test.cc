@@ -168,8 +168,8 @@ TEST_F(ChunkRepositoryTest, APinRaisesTheTouchAndARestartForgetsIt) {
   ASSERT_OK(harness_.Stop());
   ASSERT_OK(harness_.Start());
   EXPECT_THAT(touch(), IsOkAndHolds(0u));  // not known, and no floor yet
-  ASSERT_OK(
-      repository().ShowToken(harness_.call(), harness_.datastore(), 1, 12));
+  ASSERT_OK(repository().ShowToken(harness_.call(), harness_.datastore(),
+                                   {.token = 1, .epoch = 12}));
   EXPECT_THAT(touch(), IsOkAndHolds(12u));
 }
 
@@ -247,9 +247,9 @@ TEST_F(ChunkRepositoryTest, AFailedDirectorySyncIsFatal) {
 
 TEST_F(ChunkRepositoryTest, AFailedCommitOfRowsIsFatal) {
   harness_.kv().FailCommitsFrom(1, absl::InternalError("background error"));
-  EXPECT_THAT(
-      repository().ShowToken(harness_.call(), harness_.datastore(), 4, 4),
-      StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(repository().ShowToken(harness_.call(), harness_.datastore(),
+                                     {.token = 4, .epoch = 4}),
+              StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(harness_.fatal_errors().errors().size(), 1u);
   EXPECT_THAT(harness_.Put({Sized(2, 10)}),
               StatusIs(absl::StatusCode::kUnavailable));

@@ -162,9 +162,9 @@ absl::StatusOr<std::unique_ptr<RecordStream>> DatastoreRepository::Get(
   return std::make_unique<StoredRecordStream>(&reader_, std::move(keys));
 }
 
-absl::Status DatastoreRepository::ShowToken(uint64_t token, uint64_t epoch) {
-  RETURN_IF_ERROR(state_.ShowToken(token));
-  places_.RaiseFloor(epoch);
+absl::Status DatastoreRepository::ShowToken(const SweepNumbers& numbers) {
+  RETURN_IF_ERROR(state_.ShowToken(numbers.token, numbers.sequence));
+  places_.RaiseFloor(numbers.epoch);
   return absl::OkStatus();
 }
 

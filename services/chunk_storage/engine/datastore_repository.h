@@ -42,7 +42,7 @@ class DatastoreRepository {
   // The stream must go before this object does.
   absl::StatusOr<std::unique_ptr<RecordStream>> Get(
       std::vector<RecordKey> keys) const;
-  absl::Status ShowToken(uint64_t token, uint64_t epoch);
+  absl::Status ShowToken(const SweepNumbers& numbers);
   absl::StatusOr<StoreStatistics> Statistics() const;
 
   // At least the highest epoch of a session that was told the record is

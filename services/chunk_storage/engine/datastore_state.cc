@@ -49,7 +49,9 @@ absl::Status DatastoreState::Save(const StoredDatastore& row) {
 absl::Status DatastoreState::AdoptGeneration(uint64_t generation) {
   absl::MutexLock lock(&mutex_);
   if (row_.ref.generation == generation) return absl::OkStatus();
-  if (row_.ref.generation != 0) {
+  // A rebuild of index counts on from the highest generation there was, so a
+  // lower one is a copy from before it.
+  if (row_.ref.generation > generation) {
     return GenerationMismatch(row_.ref, generation);
   }
   StoredDatastore row = row_;
@@ -69,8 +71,18 @@ absl::Status DatastoreState::CheckGeneration(uint64_t generation) const {
   return GenerationMismatch(row_.ref, generation);
 }
 
-absl::Status DatastoreState::ShowToken(uint64_t token) {
+absl::Status DatastoreState::ShowToken(uint64_t token,
+                                       uint64_t index_sequence) {
   absl::MutexLock lock(&mutex_);
+  if (index_sequence < sequence_) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "index has handed out numbers up to ", index_sequence,
+                          " in datastore ", row_.ref.uuid.ToString(),
+                          ", and change ", sequence_,
+                          " is stored here: it is an old copy; put the newest "
+                          "one back, or rebuild it from the packs")),
+                      reason::kIndexBehind);
+  }
   if (token == row_.token) return absl::OkStatus();
   if (token < row_.token) {
     return WithReason(

@@ -23,14 +23,14 @@ class DatastoreState {
   uint64_t sequence() const;
   void SequenceIsDurable(uint64_t sequence);
 
-  // OK for the row's generation. A row without one takes it, durably.
-  // FailedPrecondition (GENERATION_MISMATCH) for another.
+  // OK for the row's generation. A row without one, or with a lower one, takes
+  // it, durably. FailedPrecondition (GENERATION_MISMATCH) for a lower one.
   absl::Status AdoptGeneration(uint64_t generation);
   absl::Status CheckGeneration(uint64_t generation) const;
 
   // Remembers the token, durably. FailedPrecondition (STALE_TOKEN): a higher
-  // one was shown before.
-  absl::Status ShowToken(uint64_t token);
+  // one was shown before; (INDEX_BEHIND): `index_sequence` is below sequence().
+  absl::Status ShowToken(uint64_t token, uint64_t index_sequence);
 
   // Commits `batch` with this datastore's row in it. ResourceExhausted:
   // nothing was written. Unavailable: durability is unknown.

@@ -94,12 +94,13 @@ TEST_F(StoreRebuildTest, TakesGenerationAndTokenFromTheFormerRows) {
   ASSERT_OK(harness_.Rebuild(SurveyDepth::kPayloads, {{former}}));
   ASSERT_OK(harness_.Start());
   EXPECT_THAT(
-      harness_.repository().ShowToken(harness_.call(), harness_.datastore(), 8,
-                                      8),
+      harness_.repository().ShowToken(
+          harness_.call(), harness_.datastore(),
+          {.token = 8, .epoch = 8, .sequence = ~uint64_t{0}}),
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stale")));
   EXPECT_EQ(harness_.Statistics().sequence, 40u);
   EXPECT_THAT(harness_.repository().EnsureDatastore(
-                  harness_.call(), {harness_.datastore().uuid, 4}),
+                  harness_.call(), {harness_.datastore().uuid, 2}),
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 

@@ -241,8 +241,10 @@ grpc::ServerUnaryReactor* ChunkStorageServiceImpl::ShowToken(
                          FromProto(request->datastore()));
         ASSIGN_OR_RETURN(
             const StoreState state,
-            repository_->ShowToken(call, datastore, request->token(),
-                                   request->epoch()));
+            repository_->ShowToken(call, datastore,
+                                   {.token = request->token(),
+                                    .epoch = request->epoch(),
+                                    .sequence = request->sequence()}));
         Encode(state, response);
         return absl::OkStatus();
       });

@@ -122,7 +122,13 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
     }
   }
   PreparedChange prepared;
-  ASSIGN_OR_RETURN(prepared.sequence, TakeSequence(*store_, *state));
+  IndexBatch batch(state->info.ref.uuid);
+  // It ends what was begun.
+  if (std::holds_alternative<RefusedPublishChange>(change)) batch.PassGate();
+  IndexState numbers;
+  prepared.sequence = TakeSequence(*state, batch, numbers);
+  RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
+  state->numbers = numbers;
   prepared.datastore = state->info.ref;
   prepared.event =
       MakeRawRecord(RecordKind::kEvent, prepared.sequence,
@@ -149,7 +155,7 @@ absl::Status CatalogChanges::Commit(const Call& call,
   ASSIGN_OR_RETURN(DatastoreState* const state,
                    datastores_->FindByName(DatastoreOf(change)));
   absl::MutexLock lock(&state->gate);
-  if (sequence == 0 || sequence >= state->next_sequence) {
+  if (sequence == 0 || sequence >= state->numbers.sequence_limit) {
     return absl::InvalidArgumentError(
         absl::StrCat("sequence is ", sequence, ", which was never handed out"));
   }

@@ -173,9 +173,9 @@ absl::Status DatastoreRegistry::Add(const Datastore& datastore) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckAddableLocked(datastore));
   if (by_name_.contains(datastore.name)) return absl::OkStatus();
-  // Numbers from the second block on are for all that comes after.
+  // The first number is that of its creation.
   IndexState numbers;
-  numbers.sequence_limit = 1 + kSequenceBlock;
+  numbers.sequence_limit = 2;
   numbers.counted = true;
   IndexBatch batch(datastore.ref.uuid);
   batch.PutDatastore(datastore);

@@ -29,14 +29,12 @@ absl::Status CommitNumbers(IndexStore& store, DatastoreState& state,
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> TakeSequence(IndexStore& store,
-                                      DatastoreState& state) {
-  if (state.next_sequence >= state.numbers.sequence_limit) {
-    IndexState numbers = state.numbers;
-    numbers.sequence_limit = state.next_sequence + kSequenceBlock;
-    RETURN_IF_ERROR(CommitNumbers(store, state, numbers));
-  }
-  return state.next_sequence++;
+uint64_t TakeSequence(const DatastoreState& state, IndexBatch& batch,
+                      IndexState& numbers) {
+  numbers = state.numbers;
+  const uint64_t sequence = numbers.sequence_limit++;
+  batch.PutState(numbers);
+  return sequence;
 }
 
 }  // namespace cairn::index

@@ -26,7 +26,6 @@ struct DatastoreState {
                  size_t max_page_touches)
       : info(datastore),
         numbers(from_disk),
-        next_sequence(from_disk.sequence_limit),
         touches(from_disk.highest_epoch, max_page_touches) {}
 
   const Datastore info;
@@ -38,7 +37,6 @@ struct DatastoreState {
   // between.
   mutable absl::Mutex gate;
   IndexState numbers ABSL_GUARDED_BY(gate);  // as they are on disk
-  uint64_t next_sequence ABSL_GUARDED_BY(gate);
   // Sessions that are open and not fenced, and where they will publish.
   std::map<Uuid, NamespacePath> open_sessions ABSL_GUARDED_BY(gate);
   // Sessions that IsUncancelled is true of.
@@ -55,12 +53,12 @@ struct DatastoreState {
   PageTouches touches ABSL_GUARDED_BY(touch_mutex);
 };
 
-// Sequence numbers are made durable in blocks, ahead of their use, so that
-// none is used twice even if the process dies right after handing it out.
-inline constexpr uint64_t kSequenceBlock = 1024;
-
-// Hands out the next number; syncs a new block if the last one is used up.
-absl::StatusOr<uint64_t> TakeSequence(IndexStore& store, DatastoreState& state)
+// Hands out the next number, with the state after it in `batch`, which is
+// synced before the number is used; then the caller sets state.numbers to
+// `numbers`. One at a time and not in blocks: an old copy of this database is
+// told by its number being lower than that of a record in the packs.
+uint64_t TakeSequence(const DatastoreState& state, IndexBatch& batch,
+                      IndexState& numbers)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
 
 // Brings open_sessions and uncancelled in line with the row that a session

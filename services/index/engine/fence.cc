@@ -13,7 +13,7 @@ namespace {
 FenceState StateOf(const DatastoreState& state)
     ABSL_SHARED_LOCKS_REQUIRED(state.gate) {
   return {.fence = state.numbers.fence,
-          .sequence = state.next_sequence - 1,
+          .sequence = state.numbers.sequence_limit - 1,
           .highest_epoch = state.numbers.highest_epoch,
           .highest_token = state.numbers.highest_token};
 }

@@ -158,13 +158,15 @@ absl::StatusOr<PreparedPublish> Publisher::Prepare(
   if (row.publish_sequence == 0) {
     Manifest manifest = NewManifest(state->info, session, row, checkpoints);
     RETURN_IF_ERROR(CheckRootsStored(uuid, manifest));
-    ASSIGN_OR_RETURN(manifest.sequence, TakeSequence(*store_, *state));
+    IndexBatch batch(uuid);
+    IndexState numbers;
+    manifest.sequence = TakeSequence(*state, batch, numbers);
     manifest.publish_time = clock_->Now();
     row.publish_sequence = manifest.sequence;
     row.manifest = EncodeManifest(manifest);
-    IndexBatch batch(uuid);
     batch.PutSession(session.session, row);
     RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
+    state->numbers = numbers;
   }
   prepared.sequence = row.publish_sequence;
   prepared.manifest = MakeRawRecord(RecordKind::kManifest, row.publish_sequence,

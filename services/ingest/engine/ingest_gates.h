@@ -63,9 +63,8 @@ class ChunkGate final : public ChunkClient {
   }
   absl::StatusOr<StoreState> ShowToken(const Call& call,
                                        const DatastoreRef& datastore,
-                                       uint64_t token,
-                                       uint64_t epoch) override {
-    return store_->ShowToken(call, datastore, token, epoch);
+                                       const SweepNumbers& numbers) override {
+    return store_->ShowToken(call, datastore, numbers);
   }
   absl::StatusOr<StoreStatistics> Statistics(
       const Call& call, const DatastoreRef& datastore) override {

@@ -104,8 +104,8 @@ absl::StatusOr<std::unique_ptr<RecordStream>> FakeChunkStore::Get(
 }
 
 absl::StatusOr<StoreState> FakeChunkStore::ShowToken(
-    const Call& call, const DatastoreRef& datastore, uint64_t token,
-    uint64_t epoch) {
+    const Call& call, const DatastoreRef& datastore,
+    const SweepNumbers& numbers) {
   RETURN_IF_ERROR(Enter(call, "ShowToken"));
   absl::MutexLock lock(&mutex_);
   const auto found = states_.find(datastore.uuid);
@@ -116,14 +116,20 @@ absl::StatusOr<StoreState> FakeChunkStore::ShowToken(
         reason::kDatastoreUnknown);
   }
   StoreState& state = found->second;
-  if (token < state.token) {
+  if (numbers.sequence < state.sequence) {
     return WithReason(
-        absl::FailedPreconditionError(
-            absl::StrCat("sweep token is ", token, ", seen was ", state.token)),
+        absl::FailedPreconditionError(absl::StrCat(
+            "sequence is ", numbers.sequence, ", seen was ", state.sequence)),
+        reason::kIndexBehind);
+  }
+  if (numbers.token < state.token) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat(
+            "sweep token is ", numbers.token, ", seen was ", state.token)),
         reason::kStaleToken);
   }
-  state.token = token;
-  state.floor = std::max(state.floor, epoch);
+  state.token = numbers.token;
+  state.floor = std::max(state.floor, numbers.epoch);
   return state;
 }
 

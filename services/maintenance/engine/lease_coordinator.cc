@@ -143,10 +143,9 @@ absl::Status LeaseCoordinator::OpenWithTurn(const Call& call,
                                             const DatastoreRef& ref,
                                             DatastoreLeases& leases) {
   leases.Close();
-  ASSIGN_OR_RETURN(const FenceState fence,
-                   dependencies_.fence->GetFence(call, ref));
-  ASSIGN_OR_RETURN(const StoreState state,
-                   dependencies_.chunks->EnsureDatastore(call, ref));
+  ASSIGN_OR_RETURN(const PeerNumbers peers, AskPeers(call, ref));
+  const FenceState& fence = peers.fence;
+  const StoreState& state = peers.store;
   ASSIGN_OR_RETURN(
       const EpochNumbers numbers,
       leases.Adopt({.datastore = ref,
@@ -155,13 +154,51 @@ absl::Status LeaseCoordinator::OpenWithTurn(const Call& call,
                     .token = std::max(fence.highest_token, state.token),
                     .fence = fence.fence}));
   if (state.floor < numbers.epoch || state.token < numbers.token) {
-    RETURN_IF_ERROR(
-        dependencies_.chunks->ShowToken(call, ref, numbers.token, numbers.epoch)
-            .status());
+    RETURN_IF_ERROR(ShowNumbers(call, numbers, fence.sequence));
     dependencies_.metrics->touch_floor_pushes.Increment();
   }
   leases.Open(ref, fence.fence);
   return absl::OkStatus();
+}
+
+absl::StatusOr<LeaseCoordinator::PeerNumbers> LeaseCoordinator::AskPeers(
+    const Call& call, const DatastoreRef& ref) {
+  PeerNumbers peers;
+  // The store first: what is durable there when it answers, index has numbered
+  // before.
+  ASSIGN_OR_RETURN(peers.store,
+                   dependencies_.chunks->EnsureDatastore(call, ref));
+  ASSIGN_OR_RETURN(peers.fence, dependencies_.fence->GetFence(call, ref));
+  if (peers.fence.sequence >= peers.store.sequence) return peers;
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          "index has handed out numbers up to ", peers.fence.sequence,
+          " in datastore ", ref.uuid.ToString(), ", and chunk storage holds ",
+          "change ", peers.store.sequence, ": index is an old copy; put the ",
+          "newest one back, or rebuild it from the packs")),
+      reason::kIndexBehind);
+}
+
+absl::Status LeaseCoordinator::ShowNumbers(const Call& call,
+                                           const EpochNumbers& numbers,
+                                           uint64_t index_sequence) {
+  for (int i = 0; i < kMaxAttempts; ++i) {
+    const absl::Status shown = dependencies_.chunks
+                                   ->ShowToken(call, numbers.datastore,
+                                               {.token = numbers.token,
+                                                .epoch = numbers.epoch,
+                                                .sequence = index_sequence})
+                                   .status();
+    if (!HasReason(shown, reason::kIndexBehind)) return shown;
+    // A publish may have come between: then index has gone on too.
+    ASSIGN_OR_RETURN(const FenceState fence,
+                     dependencies_.fence->GetFence(call, numbers.datastore));
+    if (fence.sequence <= index_sequence) return shown;
+    index_sequence = fence.sequence;
+  }
+  return absl::UnavailableError(absl::StrCat(
+      "datastore ", numbers.datastore.uuid.ToString(), " has changed ",
+      kMaxAttempts, " times while its numbers were shown; repeat it"));
 }
 
 absl::StatusOr<Lease> LeaseCoordinator::Acquire(const Call& call,
@@ -284,6 +321,14 @@ absl::StatusOr<EpochState> LeaseCoordinator::AdvanceEpoch(
 // ahead of the fence.
 absl::Status LeaseCoordinator::AdvanceWithTurn(const Call& call,
                                                DatastoreLeases& leases) {
+  // Before any number moves.
+  if (const std::optional<DatastoreRef> opened = leases.opened()) {
+    const absl::Status peers = AskPeers(call, *opened).status();
+    if (!peers.ok()) {
+      if (ContradictsUs(peers)) leases.Close();
+      return peers;
+    }
+  }
   ASSIGN_OR_RETURN(const EpochNumbers numbers, leases.Advance());
   const absl::StatusOr<FenceState> fence = dependencies_.fence->RaiseFence(
       call, numbers.datastore, numbers.cut, numbers.token);
@@ -292,10 +337,7 @@ absl::Status LeaseCoordinator::AdvanceWithTurn(const Call& call,
     return fence.status();
   }
   leases.NoteFence(fence->fence);
-  const absl::Status shown =
-      dependencies_.chunks
-          ->ShowToken(call, numbers.datastore, numbers.token, numbers.epoch)
-          .status();
+  const absl::Status shown = ShowNumbers(call, numbers, fence->sequence);
   if (!shown.ok()) {
     if (ContradictsUs(shown)) leases.Close();
     return shown;
@@ -313,12 +355,12 @@ absl::Status LeaseCoordinator::PushTouchFloor(const Call& call,
   ASSIGN_OR_RETURN(const Turn turn, TakeTurn(call, *entry));
   DatastoreLeases& leases = entry->leases;
   const EpochNumbers numbers = *leases.numbers();
-  const absl::StatusOr<StoreState> state =
-      dependencies_.chunks->EnsureDatastore(call, numbers.datastore);
-  if (!state.ok()) {
-    if (ContradictsUs(state.status())) leases.Close();
-    return state.status();
+  const absl::StatusOr<PeerNumbers> peers = AskPeers(call, numbers.datastore);
+  if (!peers.ok()) {
+    if (ContradictsUs(peers.status())) leases.Close();
+    return peers.status();
   }
+  const StoreState* const state = &peers->store;
   if (state->token > numbers.token || state->floor > numbers.epoch) {
     leases.Close();
     return absl::UnavailableError(
@@ -330,10 +372,7 @@ absl::Status LeaseCoordinator::PushTouchFloor(const Call& call,
   if (state->token == numbers.token && state->floor == numbers.epoch) {
     return absl::OkStatus();
   }
-  const absl::Status shown =
-      dependencies_.chunks
-          ->ShowToken(call, numbers.datastore, numbers.token, numbers.epoch)
-          .status();
+  const absl::Status shown = ShowNumbers(call, numbers, peers->fence.sequence);
   if (!shown.ok()) {
     if (ContradictsUs(shown)) leases.Close();
     return shown;

@@ -105,6 +105,17 @@ class LeaseCoordinator {
   absl::Status OpenWithTurn(const Call& call, const DatastoreRef& ref,
                             DatastoreLeases& leases);
   absl::Status AdvanceWithTurn(const Call& call, DatastoreLeases& leases);
+  // What index and chunk_storage know. FailedPrecondition (INDEX_BEHIND):
+  // changes are stored that index has not numbered.
+  struct PeerNumbers {
+    FenceState fence;
+    StoreState store;
+  };
+  absl::StatusOr<PeerNumbers> AskPeers(const Call& call,
+                                       const DatastoreRef& ref);
+  // Shows them to chunk_storage, with the number that index has come to.
+  absl::Status ShowNumbers(const Call& call, const EpochNumbers& numbers,
+                           uint64_t index_sequence);
   // Repeats `attempt` until it grants, doing what each step asks for.
   absl::StatusOr<Lease> Complete(
       const Call& call, const std::string& datastore, Entry& entry,

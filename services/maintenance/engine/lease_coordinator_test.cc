@@ -458,10 +458,43 @@ TEST_F(LeaseCoordinatorTest, AStaleTokenIsRefusedAndTheNextIsHigher) {
   EXPECT_GE(state.cut, 20u);
 }
 
+TEST_F(LeaseCoordinatorTest, AnOldCopyOfIndexMovesNothing) {
+  suite_.chunks.SetState(suite_.ref, {.sequence = 8});
+  suite_.index.SetFence(suite_.ref, {.sequence = 8});
+  ASSERT_OK_AND_ASSIGN(const EpochState before, suite_.Advance());
+  const uint64_t commits = suite_.kv.commit_count();
+  suite_.index.SetFence(suite_.ref, {.fence = 1, .sequence = 7});
+  EXPECT_THAT(suite_.Advance(), HasReasonCode(reason::kIndexBehind));
+  EXPECT_THAT(suite_.Acquire(1, Backup(1)),
+              HasReasonCode(reason::kIndexBehind));
+  EXPECT_EQ(suite_.kv.commit_count(), commits);
+  EXPECT_EQ(suite_.index.fence(suite_.ref).fence, 1u);
+  EXPECT_EQ(suite_.chunks.state(suite_.ref).token, before.token);
+  // The right one is put back.
+  suite_.index.SetFence(suite_.ref, {.fence = 1, .sequence = 9});
+  ASSERT_OK_AND_ASSIGN(const EpochState after, suite_.Advance());
+  EXPECT_GT(after.epoch, before.epoch);
+}
+
+TEST_F(LeaseCoordinatorTest, APublishBesideAnAdvanceIsNoOldCopy) {
+  ASSERT_OK(suite_.Advance());
+  int publishes = 0;
+  suite_.chunks.SetHook([&](std::string_view method) {
+    if (method != "ShowToken" || publishes == 2) return;
+    ++publishes;
+    StoreState store = suite_.chunks.state(suite_.ref);
+    FenceState fence = suite_.index.fence(suite_.ref);
+    store.sequence = fence.sequence = fence.sequence + 1;
+    suite_.index.SetFence(suite_.ref, fence);
+    suite_.chunks.SetState(suite_.ref, store);
+  });
+  EXPECT_THAT(suite_.Advance(), IsOk());
+  EXPECT_EQ(publishes, 2);
+}
+
 TEST_F(LeaseCoordinatorTest, AStoreThatForgotTheDatastoreIsToldAgain) {
   ASSERT_OK(suite_.Advance());
   suite_.chunks.Forget();
-  EXPECT_THAT(suite_.Advance(), HasReasonCode(reason::kDatastoreUnknown));
   ASSERT_OK_AND_ASSIGN(const EpochState state, suite_.Advance());
   EXPECT_EQ(suite_.chunks.state(suite_.ref).floor, state.epoch);
   EXPECT_EQ(suite_.chunks.state(suite_.ref).token, state.token);

@@ -61,7 +61,10 @@ class Store {
     repository_ = *std::move(opened);
     CHECK_OK(repository_->EnsureDatastore(call_, session_.datastore).status());
     // Until it is told the epoch, it takes no session.
-    CHECK_OK(repository_->ShowToken(call_, session_.datastore, 1, 1).status());
+    CHECK_OK(
+        repository_
+            ->ShowToken(call_, session_.datastore, {.token = 1, .epoch = 1})
+            .status());
   }
 
   void PutAndSync(const std::vector<Record>& records) {
