@@ -7,6 +7,7 @@
 #include "client/cli/commands/backup.h"
 #include "client/cli/commands/completion.h"
 #include "client/cli/commands/datastore.h"
+#include "client/cli/commands/extract.h"
 #include "client/cli/commands/group.h"
 #include "client/cli/commands/inspect.h"
 #include "client/cli/commands/lease.h"
@@ -92,6 +93,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddLeaseCommand(app.get(), chosen);
   AddStatusCommand(app.get(), chosen);
   AddInspectCommand(app.get(), chosen);
+  AddExtractCommand(app.get(), chosen);
   AddVersionCommand(app.get(), chosen);
   AddCompletionCommand(app.get(), chosen);
   app->footer(Footer());

@@ -51,8 +51,9 @@ absl::StatusOr<RestoreReport> RestoreRun::Run(const RestoreRequest& request) {
         "--offset and --length are for restores to a file, a device or "
         "stdout; a directory is restored whole");
   }
-  const std::unique_ptr<RangeReader> opened = NewReader(request);
-  RangeReader& reader = *opened;
+  const std::unique_ptr<RangeReader> opened =
+      environment_.reader == nullptr ? NewReader(request) : nullptr;
+  RangeReader& reader = opened != nullptr ? *opened : *environment_.reader;
   RETURN_IF_ERROR(reader.Open());
   RestoreReport report = {.archive_size_bytes = reader.archive_size_bytes()};
   if (request.extract) {

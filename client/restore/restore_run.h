@@ -40,6 +40,8 @@ struct RestoreReport {
 class RestoreRun {
  public:
   struct Environment {
+    // Set: it is read, opened or not, and the next three are not used.
+    RangeReader* reader = nullptr;
     CatalogRemote* remote = nullptr;
     Executor* executor = nullptr;  // decodes; null: the server decodes
     RetryBudget* budget = nullptr;

@@ -1,16 +1,14 @@
 #include "client/cli/commands/restore.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/commands/restored.h"
 #include "client/cli/commands/transfer.h"
-#include "client/cli/render/format.h"
 #include "client/cli/render/progress.h"
 #include "client/cli/snapshot_argument.h"
 #include "client/restore/restore_run.h"
@@ -31,17 +29,6 @@ struct Arguments {
   std::string retry_for = "5m";
 };
 
-// A .tar is extracted, unless what is named can only take its bytes.
-bool IsExtraction(const Arguments& arguments) {
-  if (!absl::EndsWith(arguments.archive, ".tar")) return false;
-  if (arguments.target == "-") return false;
-  struct stat status;
-  if (stat(arguments.target.c_str(), &status) == 0) {
-    return S_ISDIR(status.st_mode);
-  }
-  return !absl::EndsWith(arguments.target, ".tar");
-}
-
 absl::StatusOr<RestoreRequest> MakeRequest(const Arguments& arguments,
                                            CommandContext& context) {
   ASSIGN_OR_RETURN(const NamespaceName scope, context.scope());
@@ -57,44 +44,12 @@ absl::StatusOr<RestoreRequest> MakeRequest(const Arguments& arguments,
           .ToString();
   request.label = arguments.archive;
   request.target = arguments.target;
-  request.extract = IsExtraction(arguments);
+  request.extract = IsExtraction(arguments.archive, arguments.target);
   request.overwrite = arguments.overwrite;
   request.restore_owner = !arguments.no_owner && geteuid() == 0;
   request.offset = arguments.offset;
   request.length = arguments.length;
   return request;
-}
-
-void PrintResult(const RestoreRequest& request, const RestoreReport& report,
-                 const ProblemLog& problems, absl::Duration elapsed,
-                 int retries, CommandContext& context) {
-  if (!context.json()) {
-    context.out() << "restored " << FormatBytes(report.restored_bytes) << " of "
-                  << request.label << " to "
-                  << (request.target == "-" ? "stdout" : request.target)
-                  << " in " << FormatSpan(elapsed);
-    if (report.extracted.has_value()) {
-      context.out() << ", " << report.extracted->entries << " entries";
-    }
-    if (retries > 0) context.out() << ", " << retries << " retries";
-    context.out() << "\n";
-    PrintProblems(problems, *context.console().err);
-    return;
-  }
-  Json document = {{"archive", request.archive},
-                   {"target", request.target},
-                   {"archive_size_bytes", report.archive_size_bytes},
-                   {"restored_bytes", report.restored_bytes},
-                   {"hole_bytes", report.hole_bytes}};
-  if (report.extracted.has_value()) {
-    document["entry_count"] = report.extracted->entries;
-    document["refused_entry_count"] = report.extracted->refused;
-  }
-  document["duration_seconds"] = absl::ToDoubleSeconds(elapsed);
-  document["retries"] = retries;
-  document["problem_count"] = problems.count();
-  document["problems"] = ProblemsToJson(problems);
-  context.out() << Print(document);
 }
 
 // Whether chunks are decoded and proved by this process.
@@ -148,8 +103,9 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
     PrintProblems(problems, *console.err);
     return report.status();
   }
-  PrintResult(request, *report, problems, console.clock->Monotonic() - started,
-              budget.retries(), context);
+  PrintRestored(request, *report, problems,
+                console.clock->Monotonic() - started, budget.retries(),
+                context);
   return problems.count() > 0 ? kExitSourceProblems : kExitOk;
 }
 
