@@ -1,13 +1,21 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "common/io/file_system.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "services/cairnd/options.h"
 
 namespace cairn::cairnd {
+
+// FailedPrecondition: `data_dir` has packs and no database of index; names the
+// command that rebuilds it.
+absl::Status CheckIndexBesidePacks(const FileSystem& files,
+                                   const std::string& data_dir);
 
 // The whole suite in one process and one data directory, with the
 // subdirectories that the services have alone: index, chunk_storage and

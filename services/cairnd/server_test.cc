@@ -2,11 +2,13 @@
 
 #include "services/cairnd/server.h"
 
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/io/posix_file_system.h"
 #include "common/rpc/channel.h"
 #include "common/server/cairn_server.h"
 #include "common/testing/recording_fatal_error_sink.h"
@@ -14,6 +16,7 @@
 #include "common/testing/status_matchers.h"
 #include "common/testing/temp_dir.h"
 #include "common/time/clock.h"
+#include "gmock/gmock.h"
 #include "services/ingest/client/grpc_ingest_client.h"
 
 namespace cairn::cairnd {
@@ -156,6 +159,28 @@ TEST_F(CairndTest, ASessionGoesOnAfterARestart) {
   ASSERT_OK(Write(session, bytes, durable, bytes.size(), /*end=*/true));
   ASSERT_OK_AND_ASSIGN(const auto finished, Finish(session, bytes.size()));
   EXPECT_TRUE(Read(finished.snapshot().name()) == bytes);
+}
+
+// An index that begins anew beside old packs would list nothing of them.
+TEST_F(CairndTest, PacksWithoutTheirIndexAreRefused) {
+  const std::string session = OpenSession(NewId());
+  ASSERT_OK(Write(session, "bytes", 0, 5, /*end=*/true));
+  ASSERT_OK(Finish(session, 5));
+  client_.reset();
+  server_.reset();
+  const std::string data = directory_.Join("data");
+  EXPECT_OK(CheckIndexBesidePacks(PosixFileSystem(), data));
+  std::filesystem::remove_all(data + "/index");
+  ServerOptions server;
+  server.data_dir = data;
+  server.listen = {"127.0.0.1:0"};
+  EXPECT_THAT(
+      CairnServer::Start("cairnd", server, BuildServices(Options(), server),
+                         {.clock = &clock_, .fatal_errors = &fatal_})
+          .status(),
+      StatusIs(StatusCode::kFailedPrecondition,
+               testing::HasSubstr("cairn-index rebuild --data-dir=" + data)));
+  EXPECT_FALSE(std::filesystem::exists(data + "/index"));
 }
 
 TEST(CairndOptionsTest, TheDefaultsAreAllowed) {
