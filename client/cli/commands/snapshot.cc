@@ -100,8 +100,8 @@ void PrintSnapshot(const model::v1::Snapshot& snapshot, std::ostream& out) {
       << "stored     " << FormatBytes(snapshot.stored_bytes()) << "\n"
       << "verified   " << VerifyName(snapshot.verify_state()) << "\n"
       << "protected  " << (snapshot.protected_() ? "yes" : "no") << "\n"
-      << "recovered  "
-      << (snapshot.recovered() ? "yes, from the packs" : "no") << "\n"
+      << "recovered  " << (snapshot.recovered() ? "yes, from the packs" : "no")
+      << "\n"
       << "notes      " << Printable(snapshot.notes()) << "\n\n";
   Table table({{"ARCHIVE"},
                {"KIND"},
