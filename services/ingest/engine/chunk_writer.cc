@@ -138,13 +138,6 @@ absl::Status ChunkWriter::CheckReused(
 
 absl::Status ChunkWriter::TakeReuse(const ReuseRange& range) {
   ASSIGN_OR_RETURN(const std::vector<ChunkEntry> entries, FindReused(range));
-  if (CheckOfEntries(entries) != range.check) {
-    return WithReason(absl::InvalidArgumentError(absl::StrCat(
-                          "reuse at ", range.offset, " of ", range.length,
-                          " bytes: its check is not that of the ",
-                          entries.size(), " entries that stand there")),
-                      reason::kChunkMismatch);
-  }
   RETURN_IF_ERROR(CheckReused(range, entries));
   std::vector<GivenEntry> given;
   given.reserve(entries.size());
