@@ -632,6 +632,7 @@ class BadInput(unittest.TestCase):
                     CODE.DATA_LOSS), error.details())
         for path in ("BackupService/WriteStream",
                      "BackupService/WriteChunks",
+                     "BackupService/WriteRanges",
                      "RestoreService/ReadArchive",
                      "RestoreService/ReadChunks"):
             call = self.client.channel.stream_stream("/cairn.ingest.v1."

@@ -369,6 +369,64 @@ BackupFrontend::OpenChunkStream(const Call& call,
       });
 }
 
+absl::StatusOr<RangeBase> BackupFrontend::FindRangeBase(
+    const Call& call, const OpenRangesRequest& request) {
+  RETURN_IF_ERROR(ValidateArchiveId(request.archive));
+  ASSIGN_OR_RETURN(const Session session, FindOwn(call, request.session));
+  RETURN_IF_ERROR(CheckOpen(session));
+  const auto refused = [&](absl::string_view why) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat(
+            "archive ", request.archive, " cannot be written as changes: ", why,
+            "; send it whole")),
+        reason::kReuseRefused);
+  };
+  if (!session.base.has_value()) return refused("the session has no base");
+  if (*session.base != request.base_snapshot) {
+    return refused(
+        absl::StrCat("base_snapshot is ", request.base_snapshot.ToString(),
+                     ", the session's base is ", session.base->ToString()));
+  }
+  absl::StatusOr<Snapshot> snapshot = dependencies_.peers.catalog->GetSnapshot(
+      ForPeer(call, *dependencies_.clock), *session.base);
+  if (absl::IsNotFound(snapshot.status())) {
+    return refused(snapshot.status().message());
+  }
+  RETURN_IF_ERROR(snapshot.status());
+  for (const Archive& archive : snapshot->archives) {
+    if (archive.name != request.archive) continue;
+    if (archive.kind == ArchiveKind::kBlob) return refused("it is a blob");
+    return RangeBase{.snapshot = *session.base,
+                     .datastore = session.ref.datastore,
+                     .archive = archive};
+  }
+  return refused(absl::StrCat("the base ", session.base->ToString(),
+                              " has no such archive"));
+}
+
+absl::StatusOr<std::unique_ptr<RangeBackupStream>>
+BackupFrontend::OpenRangeStream(const Call& call,
+                                const OpenRangesRequest& request,
+                                ArchivePipeline::Listener* listener) {
+  ASSIGN_OR_RETURN(const RangeBase base, FindRangeBase(call, request));
+  return OpenWriting<RangeWriter>(
+      call,
+      {.session = request.session,
+       .archive = request.archive,
+       .kind = base.archive.kind,
+       .resume_offset = request.resume_offset},
+      [&](Start start, const ArchivePipeline::Dependencies& dependencies) {
+        return RangeWriter::Open(options_.writer, dependencies,
+                                 {.peers = dependencies_.peers,
+                                  .clock = dependencies_.clock,
+                                  .executor = dependencies_.executor,
+                                  .metrics = dependencies_.metrics},
+                                 call, std::move(start.checkpoint),
+                                 std::move(start.account), base,
+                                 request.size_bytes, listener);
+      });
+}
+
 absl::StatusOr<Snapshot> BackupFrontend::FinishSession(
     const Call& call, const SessionName& name, const PublishRequest& request) {
   StageTimer timer(dependencies_.clock, dependencies_.metrics->finish_seconds);

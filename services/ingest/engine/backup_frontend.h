@@ -20,6 +20,7 @@
 #include "services/ingest/engine/backup_stream.h"
 #include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
+#include "services/ingest/engine/range_writer.h"
 #include "services/ingest/engine/record_sink.h"
 #include "services/ingest/engine/session_registry.h"
 #include "services/ingest/engine/stream_budget.h"
@@ -40,6 +41,14 @@ struct OpenStreamRequest {
   std::string archive;
   ArchiveKind kind = ArchiveKind::kStream;
   std::optional<ChunkerSpec> chunker;
+  uint64_t resume_offset = 0;
+};
+
+struct OpenRangesRequest {
+  SessionName session;
+  std::string archive;
+  SnapshotName base_snapshot;
+  uint64_t size_bytes = 0;
   uint64_t resume_offset = 0;
 };
 
@@ -93,6 +102,11 @@ class BackupFrontend {
   absl::StatusOr<std::unique_ptr<ChunkBackupStream>> OpenChunkStream(
       const Call& call, const OpenStreamRequest& request,
       ArchivePipeline::Listener* listener);
+  // The same for one that comes as changes of the base's. Errors as
+  // BackupService.WriteRanges.
+  absl::StatusOr<std::unique_ptr<RangeBackupStream>> OpenRangeStream(
+      const Call& call, const OpenRangesRequest& request,
+      ArchivePipeline::Listener* listener);
 
   // Publishes. Idempotent, and safe to repeat after any failure.
   absl::StatusOr<Snapshot> FinishSession(const Call& call,
@@ -126,6 +140,10 @@ class BackupFrontend {
   absl::StatusOr<ArchiveCheckpoint> StartOf(const Call& call,
                                             const Session& session,
                                             const OpenStreamRequest& request);
+  // FailedPrecondition (REUSE_REFUSED): the session has another base, or it
+  // has no such image or stream.
+  absl::StatusOr<RangeBase> FindRangeBase(const Call& call,
+                                          const OpenRangesRequest& request);
   // Claims the archive, holds the lease and finds memory. `guarantee` says
   // how much a stream of a chunker needs.
   absl::StatusOr<Start> BeginArchive(

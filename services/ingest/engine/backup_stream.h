@@ -7,6 +7,7 @@
 #include "common/model/archive.h"
 #include "services/ingest/engine/archive_writer.h"
 #include "services/ingest/engine/chunk_writer.h"
+#include "services/ingest/engine/range_writer.h"
 #include "services/ingest/engine/record_sink.h"
 #include "services/ingest/engine/session_registry.h"
 #include "services/ingest/metrics.h"
@@ -63,5 +64,6 @@ class WritingStream {
 
 using BackupStream = WritingStream<ArchiveWriter>;
 using ChunkBackupStream = WritingStream<ChunkWriter>;
+using RangeBackupStream = WritingStream<RangeWriter>;
 
 }  // namespace cairn::ingest

@@ -53,6 +53,42 @@ absl::Status BaseEntries::LoadWindow(const Call& call,
   return absl::OkStatus();
 }
 
+std::span<const PlacedEntry> BaseEntries::WindowFrom(uint64_t offset) const {
+  const auto first = std::partition_point(
+      window_.begin(), window_.end(),
+      [offset](const PlacedEntry& placed) { return EndOf(placed) <= offset; });
+  return {first, window_.end()};
+}
+
+absl::StatusOr<PlacedEntry> BaseEntries::At(const Call& call,
+                                            const std::string& archive,
+                                            uint64_t offset, uint64_t end) {
+  if (!base_.has_value()) return Refused("the session has no base");
+  RETURN_IF_ERROR(LoadWindow(call, archive, offset, end - offset));
+  return WindowFrom(offset).front();
+}
+
+absl::StatusOr<std::vector<ChunkEntry>> BaseEntries::FindWhole(
+    const Call& call, const std::string& archive, uint64_t offset, uint64_t end,
+    size_t max_entries) {
+  if (!base_.has_value()) return Refused("the session has no base");
+  RETURN_IF_ERROR(LoadWindow(call, archive, offset, end - offset));
+  std::vector<ChunkEntry> entries;
+  for (const PlacedEntry& placed : WindowFrom(offset)) {
+    const uint64_t from = std::max(offset, placed.offset);
+    uint64_t to = std::min(end, EndOf(placed));
+    if (!placed.entry.is_hole && from < to) {
+      to -= (to - placed.offset) % placed.entry.length;
+    }
+    if (from >= to || entries.size() >= max_entries) break;
+    ASSIGN_OR_RETURN(const std::vector<ChunkEntry> cut,
+                     CutToRange(std::span(&placed, 1), from, to - from));
+    entries.insert(entries.end(), cut.begin(), cut.end());
+    if (to < EndOf(placed)) break;
+  }
+  return entries;
+}
+
 absl::StatusOr<std::vector<ChunkEntry>> BaseEntries::Find(
     const Call& call, const std::string& archive, uint64_t offset,
     uint64_t length) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,23 @@ class BaseEntries {
                                                uint64_t offset,
                                                uint64_t length);
 
+  // The entry that `offset` of an archive of the base lies in; bytes up to
+  // `end` are wanted next. Errors as Find.
+  absl::StatusOr<PlacedEntry> At(const Call& call, const std::string& archive,
+                                 uint64_t offset, uint64_t end);
+  // The entries from `offset` on that lie in [offset, end) as a whole, those
+  // after each other that are there without another question, at most
+  // `max_entries`: none if the first chunk does not. A run is cut between
+  // repetitions, a hole anywhere. Errors as Find.
+  absl::StatusOr<std::vector<ChunkEntry>> FindWhole(const Call& call,
+                                                    const std::string& archive,
+                                                    uint64_t offset,
+                                                    uint64_t end,
+                                                    size_t max_entries);
+
  private:
+  // Of the window, from the entry that `offset` lies in on.
+  std::span<const PlacedEntry> WindowFrom(uint64_t offset) const;
   // Asks for a window from `offset` on, unless it is there; `length` bytes
   // of it are wanted.
   absl::Status LoadWindow(const Call& call, const std::string& archive,

@@ -9,6 +9,7 @@
 #include "common/wire/session.h"
 #include "common/wire/snapshot.h"
 #include "services/ingest/rpc/write_chunks.h"
+#include "services/ingest/rpc/write_ranges.h"
 #include "services/ingest/rpc/write_stream.h"
 
 namespace cairn::ingest {
@@ -155,6 +156,16 @@ BackupServiceImpl::WriteChunks(grpc::CallbackServerContext* context) {
       ->ServeBidi<v1::WriteChunksRequest, v1::WriteChunksResponse>(
           context, [this](const Call& call, ChunkMessages& messages) {
             return ServeWriteChunks(*frontend_, call, messages,
+                                    reply_executor_);
+          });
+}
+
+grpc::ServerBidiReactor<v1::WriteRangesRequest, v1::WriteRangesResponse>*
+BackupServiceImpl::WriteRanges(grpc::CallbackServerContext* context) {
+  return dispatcher_
+      ->ServeBidi<v1::WriteRangesRequest, v1::WriteRangesResponse>(
+          context, [this](const Call& call, RangeMessages& messages) {
+            return ServeWriteRanges(*frontend_, call, messages,
                                     reply_executor_);
           });
 }

@@ -43,6 +43,8 @@ class BackupServiceImpl final : public v1::BackupService::CallbackService {
   WriteStream(grpc::CallbackServerContext* context) override;
   grpc::ServerBidiReactor<v1::WriteChunksRequest, v1::WriteChunksResponse>*
   WriteChunks(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::WriteRangesRequest, v1::WriteRangesResponse>*
+  WriteRanges(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* FinishSession(
       grpc::CallbackServerContext* context,
       const v1::FinishSessionRequest* request,

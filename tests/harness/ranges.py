@@ -1,0 +1,60 @@
+"""What a client does that sends an image as changes of its base."""
+
+from client import FRAME_BYTES, backup
+
+WRITE = backup.WriteRangesRequest
+FLUSH = WRITE(flush=WRITE.Flush())
+END = WRITE(end=WRITE.End())
+
+
+def begin(session, archive, base_snapshot, size, offset=0):
+    return WRITE(begin=WRITE.Begin(
+        session=session, archive=archive, base_snapshot=base_snapshot,
+        size_bytes=size, resume_offset=offset))
+
+
+def data(offset, content):
+    return WRITE(data=WRITE.Data(offset=offset, data=content))
+
+
+def hole(offset, length):
+    return WRITE(hole=WRITE.Hole(offset=offset, length=length))
+
+
+def range_messages(changes, durable=0):
+    """`changes`: [(offset, bytes or the length of a hole)], in order.
+
+    Only what is not below `durable`.
+    """
+    for offset, content in changes:
+        is_hole = isinstance(content, int)
+        end = offset + (content if is_hole else len(content))
+        start = max(offset, durable)
+        if start >= end:
+            continue
+        if is_hole:
+            yield hole(start, end - start)
+            continue
+        for at in range(start, end, FRAME_BYTES):
+            yield data(at, content[at - offset:
+                                   min(at + FRAME_BYTES, end) - offset])
+
+
+def apply(image, size, changes):
+    """The bytes that `image` becomes."""
+    result = bytearray(image[:size].ljust(size, b"\0"))
+    for offset, content in changes:
+        if isinstance(content, int):
+            content = bytes(content)
+        result[offset:offset + len(content)] = content
+    return bytes(result)
+
+
+def write_ranges(client, messages):
+    """The Finished message of one WriteRanges stream."""
+    finished = None
+    for answer in client.backup.WriteRanges(iter(messages),
+                                            timeout=client.seconds):
+        if answer.HasField("finished"):
+            finished = answer.finished
+    return finished
