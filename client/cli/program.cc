@@ -7,6 +7,7 @@
 #include "client/cli/commands/backup.h"
 #include "client/cli/commands/completion.h"
 #include "client/cli/commands/datastore.h"
+#include "client/cli/commands/diff.h"
 #include "client/cli/commands/extract.h"
 #include "client/cli/commands/group.h"
 #include "client/cli/commands/inspect.h"
@@ -86,6 +87,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddGlobalFlags(app.get(), flags);
   AddBackupCommand(app.get(), chosen);
   AddRestoreCommand(app.get(), chosen);
+  AddDiffCommand(app.get(), chosen);
   AddSnapshotCommand(app.get(), chosen);
   AddGroupCommand(app.get(), chosen);
   AddNamespaceCommand(app.get(), chosen);

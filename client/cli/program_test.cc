@@ -109,6 +109,35 @@ TEST_F(ProgramTest, JsonIsOneDocument) {
   EXPECT_THAT(err(), StartsWith("cairn: "));
 }
 
+TEST_F(ProgramTest, DiffPrintsRanges) {
+  const std::string first =
+      "datastores/default/groups/vm/1/snapshots/2026-01-01T00:00:00Z";
+  std::string changed(1000, 'x');
+  for (const size_t at : {10, 11, 500}) changed[at] = 'y';
+  server_.AddSnapshot(first, {{"a.img", {.content = std::string(1000, 'x')}}});
+  server_.AddSnapshot(
+      "datastores/default/groups/vm/1/snapshots/2026-01-02T00:00:00Z",
+      {{"a.img", {.content = changed}}, {"b.img", {.content = changed + "z"}}});
+  ASSERT_EQ(Run({"diff", first, "a.img", "vm/1/latest"}), 0) << err();
+  EXPECT_EQ(out(), "10 2\n500 1\n");
+  EXPECT_EQ(err(), "2 ranges, 3 B of 1000 B\n");
+  ASSERT_EQ(Run({"diff", first, "a.img", first, "--quiet"}), 0) << err();
+  EXPECT_EQ(out() + err(), "");
+  // The stream breaks, and the command goes on.
+  server_.SetFaults({.read_cuts = 1, .max_cut_bytes = 500});
+  ASSERT_EQ(Run({"diff", "vm/1/latest", "a.img", "vm/1/latest", "b.img",
+                 "--output-format", "json"}),
+            0)
+      << err();
+  EXPECT_EQ(out(), "{\"offset\":1000,\"length\":1}\n");
+  server_.SetFaults({.read_cuts = 2, .max_cut_bytes = 100});
+  ASSERT_EQ(Run({"diff", first, "a.img", "vm/1/latest", "b.img"}), 0) << err();
+  EXPECT_EQ(out(), "10 2\n500 1\n1000 1\n");
+  EXPECT_GE(server_.cuts_made(), 2);
+  EXPECT_EQ(Run({"diff", first, "c.img", "vm/1/latest"}), 10);
+  EXPECT_EQ(Run({"diff", first, "a.img"}), 2);
+}
+
 TEST_F(ProgramTest, ListsAreWholeOverSeveralPages) {
   const std::string source = File("source", "x");
   for (int i = 1; i <= 5; ++i) {

@@ -43,6 +43,8 @@ class CatalogRemote {
       const ingest::v1::ReadArchiveRequest& request) = 0;
   virtual std::unique_ptr<ChunkReadStream> StartReadChunks(
       const ingest::v1::ReadChunksRequest& request) = 0;
+  virtual std::unique_ptr<DiffStream> StartDiff(
+      const ingest::v1::DiffArchivesRequest& request) = 0;
 };
 
 }  // namespace cairn::client

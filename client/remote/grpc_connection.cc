@@ -139,6 +139,11 @@ class GrpcCatalogRemote final : public CatalogRemote {
     return NewGrpcChunkReadStream(restore_.get(), request, interrupt_);
   }
 
+  std::unique_ptr<DiffStream> StartDiff(
+      const DiffArchivesRequest& request) override {
+    return NewGrpcDiffStream(restore_.get(), request, interrupt_);
+  }
+
  private:
   const std::unique_ptr<CatalogService::Stub> catalog_;
   const std::unique_ptr<RestoreService::Stub> restore_;

@@ -13,6 +13,8 @@
 namespace cairn::client {
 namespace {
 
+using ingest::v1::DiffArchivesRequest;
+using ingest::v1::DiffArchivesResponse;
 using ingest::v1::ReadArchiveRequest;
 using ingest::v1::ReadArchiveResponse;
 using ingest::v1::ReadChunksRequest;
@@ -157,6 +159,18 @@ std::unique_ptr<ChunkReadStream> NewGrpcChunkReadStream(
       [stub](grpc::ClientContext* context, const ReadChunksRequest* sent,
              auto* reactor) {
         stub->async()->ReadChunks(context, sent, reactor);
+      });
+}
+
+std::unique_ptr<DiffStream> NewGrpcDiffStream(
+    RestoreService::Stub* stub, const DiffArchivesRequest& request,
+    const Interrupt* interrupt) {
+  return std::make_unique<
+      GrpcReadStream<DiffArchivesRequest, DiffArchivesResponse>>(
+      request, interrupt,
+      [stub](grpc::ClientContext* context, const DiffArchivesRequest* sent,
+             auto* reactor) {
+        stub->async()->DiffArchives(context, sent, reactor);
       });
 }
 

@@ -21,5 +21,6 @@ class ReadStreamOf {
 
 using ReadStream = ReadStreamOf<ingest::v1::ReadArchiveResponse>;
 using ChunkReadStream = ReadStreamOf<ingest::v1::ReadChunksResponse>;
+using DiffStream = ReadStreamOf<ingest::v1::DiffArchivesResponse>;
 
 }  // namespace cairn::client

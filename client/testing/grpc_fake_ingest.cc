@@ -119,6 +119,7 @@ class FakeIngest::Backup final : public BackupService::Service {
     response->set_max_archives(256);
     response->set_watermark_interval_bytes(kWatermarkBytes);
     response->add_features("write-stream");
+    response->add_features("diff");
     if (state_->chunks) {
       response->add_features("write-chunks");
       response->add_features("read-chunks");
@@ -725,6 +726,50 @@ class FakeIngest::Restore final : public RestoreService::Service {
               : WriteChunk(placed, archive,
                            faults.wrong_chunk_at == placed.offset, writer);
       if (!written) return Unavailable("client gone");
+    }
+    return Status::OK;
+  }
+
+  // Compares bytes; a message a range.
+  Status DiffArchives(
+      ServerContext*, const DiffArchivesRequest* request,
+      grpc::ServerWriter<DiffArchivesResponse>* writer) override {
+    std::string contents[2];
+    std::optional<uint64_t> cut;
+    {
+      absl::MutexLock lock(&state_->mutex);
+      const std::string* const names[2] = {&request->base(), &request->name()};
+      for (int i = 0; i < 2; ++i) {
+        const absl::StatusOr<ArchiveName> name = ArchiveName::Parse(*names[i]);
+        if (!name.ok()) return ToGrpcStatus(name.status());
+        const auto snapshot = state_->snapshots.find(name->snapshot.ToString());
+        if (snapshot == state_->snapshots.end() ||
+            snapshot->second.archives.count(name->archive) == 0) {
+          return Status(grpc::StatusCode::NOT_FOUND, *names[i]);
+        }
+        contents[i] = snapshot->second.archives.at(name->archive).content;
+      }
+      cut = state_->Cut(&state_->faults.read_cuts);
+    }
+    const uint64_t end = std::max(contents[0].size(), contents[1].size());
+    const auto differs = [&](uint64_t at) {
+      return at >= contents[0].size() || at >= contents[1].size() ||
+             contents[0][at] != contents[1][at];
+    };
+    for (uint64_t at = request->offset(); at < end;) {
+      if (cut.has_value() && at - request->offset() >= *cut) {
+        return Unavailable("cut");
+      }
+      DiffArchivesResponse response;
+      while (at < end && !differs(at)) ++at;
+      const uint64_t begin = at;
+      while (at < end && differs(at)) ++at;
+      if (at > begin) {
+        response.add_ranges()->set_offset(begin);
+        response.mutable_ranges(0)->set_length(at - begin);
+      }
+      response.set_compared_bytes(at);
+      if (!writer->Write(response)) return Unavailable("client gone");
     }
     return Status::OK;
   }

@@ -322,6 +322,26 @@ absl::StatusOr<ArchiveEntries> GrpcIndexClient::FindEntries(
   return found;
 }
 
+absl::StatusOr<ArchiveDiff> GrpcIndexClient::DiffArchives(
+    const Call& call, const ArchiveName& base, const ArchiveName& archive,
+    uint64_t offset, uint32_t max_ranges) {
+  v1::DiffArchivesRequest request;
+  request.set_base(base.ToString());
+  request.set_archive(archive.ToString());
+  request.set_offset(offset);
+  request.set_max_ranges(max_ranges);
+  ClientCall client(call, *clock_, kTimeout);
+  v1::DiffArchivesResponse response;
+  RETURN_IF_ERROR(
+      client.Finish(stub_->DiffArchives(client.context(), request, &response)));
+  ArchiveDiff diff{.next = response.next_offset(), .done = response.done()};
+  diff.ranges.reserve(static_cast<size_t>(response.ranges_size()));
+  for (const v1::DiffArchivesResponse::Range& range : response.ranges()) {
+    diff.ranges.push_back({.offset = range.offset(), .length = range.length()});
+  }
+  return diff;
+}
+
 absl::StatusOr<FenceState> GrpcIndexClient::RaiseFence(
     const Call& call, const DatastoreRef& datastore, uint64_t cut,
     uint64_t token) {

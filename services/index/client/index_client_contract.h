@@ -269,6 +269,75 @@ TEST_P(IndexClientContract, FindEntriesAgreesWithAScanOfAllEntries) {
       StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_P(IndexClientContract, DiffArchivesGivesWhatWasReplaced) {
+  const BuiltArchive base = BuildArchive("a.img", 600, TestSeed());
+  std::vector<ChunkEntry> entries;
+  for (const PlacedEntry& placed : base.entries) {
+    entries.push_back(placed.entry);
+  }
+  std::vector<DiffRange> expected;
+  for (size_t at : {100, 300, 500}) {
+    while (entries[at].is_hole) ++at;
+    entries[at].digest = Sha256(entries[at].digest.view());
+    expected.push_back({base.entries[at].offset, entries[at].total_length()});
+  }
+  const uint64_t size = base.checkpoint.durable_bytes;
+  entries.push_back({.length = 77, .digest = Sha256("the tail")});
+  expected.push_back({size, 77});
+  const BuiltArchive changed = BuildArchiveOf("b.img", entries);
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, base));
+  ASSERT_OK(PutArchive(sessions(), request.ref, changed));
+  ASSERT_OK_AND_ASSIGN(
+      const auto prepared,
+      sessions().PreparePublish({}, request.ref, RequestFor({base, changed})));
+  ASSERT_OK_AND_ASSIGN(
+      const Snapshot snapshot,
+      sessions().CommitPublish({}, request.ref, prepared.sequence));
+  const ArchiveName a{snapshot.name, "a.img"};
+  const ArchiveName b{snapshot.name, "b.img"};
+  ASSERT_OK_AND_ASSIGN(const ArchiveDiff whole,
+                       sessions().DiffArchives({}, a, b, 0, 1024));
+  EXPECT_EQ(whole.ranges, expected);
+  EXPECT_EQ(whole.next, size + 77);
+  EXPECT_TRUE(whole.done);
+  ASSERT_OK_AND_ASSIGN(const ArchiveDiff none,
+                       sessions().DiffArchives({}, b, b, 0, 1024));
+  EXPECT_TRUE(none.ranges.empty());
+  EXPECT_TRUE(none.done);
+
+  // A range at a time, and from inside of one.
+  std::vector<DiffRange> found;
+  ArchiveDiff part{.next = expected[0].offset + 1};
+  for (int calls = 0; !part.done && calls < 100; ++calls) {
+    ASSERT_OK_AND_ASSIGN(part, sessions().DiffArchives({}, b, a, part.next, 1));
+    ASSERT_LE(part.ranges.size(), 1u);
+    found.insert(found.end(), part.ranges.begin(), part.ranges.end());
+  }
+  ++expected[0].offset;
+  --expected[0].length;
+  if (expected[0].length == 0) expected.erase(expected.begin());
+  EXPECT_EQ(found, expected);
+
+  EXPECT_THAT(sessions().DiffArchives({}, a, b, size + 78, 10),
+              StatusIs(absl::StatusCode::kOutOfRange));
+  for (const uint32_t limit : {0u, 1025u}) {
+    EXPECT_THAT(sessions().DiffArchives({}, a, b, 0, limit),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  ArchiveName other = b;
+  other.archive = "other.img";
+  EXPECT_THAT(sessions().DiffArchives({}, a, other, 0, 10),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(sessions().DiffArchives({}, other, a, 0, 10),
+              StatusIs(absl::StatusCode::kNotFound));
+  other = b;
+  other.snapshot.group.parent.datastore = "second";
+  EXPECT_THAT(sessions().DiffArchives({}, a, other, 0, 10),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_P(IndexClientContract, APublishIsIdempotent) {
   const BuiltArchive archive = BuildArchive("a.img", 10, 1);
   const NewSession request = NewIn(TestGroup("web1"));

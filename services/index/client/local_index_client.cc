@@ -112,6 +112,12 @@ absl::StatusOr<ArchiveEntries> LocalIndexClient::FindEntries(
                                          max_entries);
 }
 
+absl::StatusOr<ArchiveDiff> LocalIndexClient::DiffArchives(
+    const Call& call, const ArchiveName& base, const ArchiveName& archive,
+    uint64_t offset, uint32_t max_ranges) {
+  return engine_->archives().Diff(Own(call), base, archive, offset, max_ranges);
+}
+
 absl::StatusOr<FenceState> LocalIndexClient::RaiseFence(
     const Call&, const DatastoreRef& datastore, uint64_t cut, uint64_t token) {
   return engine_->fence().Raise(datastore, cut, token);

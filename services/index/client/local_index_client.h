@@ -71,6 +71,11 @@ class LocalIndexClient final : public CatalogClient,
                                              const ArchiveName& archive,
                                              uint64_t offset, uint64_t length,
                                              uint32_t max_entries) override;
+  absl::StatusOr<ArchiveDiff> DiffArchives(const Call& call,
+                                           const ArchiveName& base,
+                                           const ArchiveName& archive,
+                                           uint64_t offset,
+                                           uint32_t max_ranges) override;
 
   // FenceClient:
   absl::StatusOr<FenceState> RaiseFence(const Call& call,

@@ -9,6 +9,7 @@
 #include "common/model/call.h"
 #include "common/model/record.h"
 #include "common/model/session.h"
+#include "common/page/page_diff.h"
 #include "common/page/page_tree_builder.h"
 
 namespace cairn {
@@ -129,6 +130,17 @@ class SessionClient {
                                                      uint64_t offset,
                                                      uint64_t length,
                                                      uint32_t max_entries) = 0;
+
+  // The bytes from `offset` on in which two archives of listed or trashed
+  // snapshots may differ, at most `max_ranges` ranges (1..1024), from as many
+  // pages as one call may fetch: ArchiveDiff says where to go on.
+  // InvalidArgument: of two datastores. OutOfRange: offset beyond the end of
+  // the longer one. DataLoss names the page that is damaged.
+  virtual absl::StatusOr<ArchiveDiff> DiffArchives(const Call& call,
+                                                   const ArchiveName& base,
+                                                   const ArchiveName& archive,
+                                                   uint64_t offset,
+                                                   uint32_t max_ranges) = 0;
 };
 
 }  // namespace cairn

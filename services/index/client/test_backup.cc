@@ -38,15 +38,24 @@ void Take(PageTreeBuilder& builder, std::vector<EncodedPage>& pages) {
 BuiltArchive BuildArchive(const std::string& name, int entry_count,
                           uint64_t seed) {
   std::mt19937_64 random(seed);
-  BuiltArchive built;
-  PageTreeBuilder builder(kSmallPages);
-  uint64_t offset = 0;
+  std::vector<ChunkEntry> entries;
   bool after_hole = false;
   for (int i = 0; i < entry_count; ++i) {
     ChunkEntry entry = SomeEntry(random);
     // Adjacent holes would be joined into one entry.
     while (after_hole && entry.is_hole) entry = SomeEntry(random);
     after_hole = entry.is_hole;
+    entries.push_back(entry);
+  }
+  return BuildArchiveOf(name, entries);
+}
+
+BuiltArchive BuildArchiveOf(const std::string& name,
+                            const std::vector<ChunkEntry>& entries) {
+  BuiltArchive built;
+  PageTreeBuilder builder(kSmallPages);
+  uint64_t offset = 0;
+  for (const ChunkEntry& entry : entries) {
     CHECK_OK(builder.Add(entry));
     Take(builder, built.pages);
     built.entries.push_back({.offset = offset, .entry = entry});

@@ -28,6 +28,9 @@ struct BuiltArchive {
 // give equal archives.
 BuiltArchive BuildArchive(const std::string& name, int entry_count,
                           uint64_t seed);
+// Of exactly `entries`, no two of which are adjacent holes.
+BuiltArchive BuildArchiveOf(const std::string& name,
+                            const std::vector<ChunkEntry>& entries);
 
 // A request for a session of a random id, with the lease of the same id.
 NewSession NewTestSession(const DatastoreRef& datastore, const GroupName& group,

@@ -16,8 +16,12 @@
 
 namespace cairn::index {
 
-absl::StatusOr<std::string> ArchiveReader::ReadPage(const Uuid& datastore,
+absl::StatusOr<std::string> ArchiveReader::ReadPage(const Call& call,
+                                                    const Uuid& datastore,
                                                     const Digest& id) {
+  if (call.cancellation != nullptr) {
+    RETURN_IF_ERROR(call.cancellation->Check());
+  }
   const std::string key = PageKey(datastore, id);
   std::optional<std::string> cached = cache_.Find(key);
   if (cached.has_value()) {
@@ -32,6 +36,20 @@ absl::StatusOr<std::string> ArchiveReader::ReadPage(const Uuid& datastore,
   return *std::move(stored[0]);
 }
 
+absl::StatusOr<Archive> ArchiveReader::FindArchive(
+    const Uuid& datastore, const ArchiveName& archive) const {
+  ASSIGN_OR_RETURN(const SnapshotRow row,
+                   LoadSnapshot(store_->NewView(datastore), archive.snapshot));
+  const auto found = std::lower_bound(
+      row.archives.begin(), row.archives.end(), archive.archive,
+      [](const Archive& a, const std::string& name) { return a.name < name; });
+  if (found == row.archives.end() || found->name != archive.archive) {
+    return absl::NotFoundError(
+        absl::StrCat("archive ", archive.ToString(), " does not exist"));
+  }
+  return *found;
+}
+
 absl::StatusOr<ArchiveEntries> ArchiveReader::FindEntries(
     const Call& call, const ArchiveName& archive, uint64_t offset,
     uint64_t length, uint32_t max_entries) {
@@ -44,27 +62,48 @@ absl::StatusOr<ArchiveEntries> ArchiveReader::FindEntries(
       const DatastoreState* const state,
       datastores_->FindByName(archive.snapshot.group.parent.datastore));
   const Uuid& uuid = state->info.ref.uuid;
-  ASSIGN_OR_RETURN(const SnapshotRow row,
-                   LoadSnapshot(store_->NewView(uuid), archive.snapshot));
-  const auto found = std::lower_bound(
-      row.archives.begin(), row.archives.end(), archive.archive,
-      [](const Archive& a, const std::string& name) { return a.name < name; });
-  if (found == row.archives.end() || found->name != archive.archive) {
-    return absl::NotFoundError(
-        absl::StrCat("archive ", archive.ToString(), " does not exist"));
-  }
-  const auto source = [&](const Digest& id) -> absl::StatusOr<std::string> {
-    if (call.cancellation != nullptr) {
-      RETURN_IF_ERROR(call.cancellation->Check());
-    }
-    return ReadPage(uuid, id);
-  };
-  absl::StatusOr<std::vector<PlacedEntry>> entries =
-      cairn::FindEntries(found->root, offset, length, max_entries, source);
+  ASSIGN_OR_RETURN(Archive found, FindArchive(uuid, archive));
+  absl::StatusOr<std::vector<PlacedEntry>> entries = cairn::FindEntries(
+      found.root, offset, length, max_entries,
+      [&](const Digest& id) { return ReadPage(call, uuid, id); });
   if (!entries.ok()) {
     return WithContext(entries.status(), archive.ToString());
   }
-  return ArchiveEntries{.archive = *found, .entries = *std::move(entries)};
+  return ArchiveEntries{.archive = std::move(found),
+                        .entries = *std::move(entries)};
+}
+
+absl::StatusOr<ArchiveDiff> ArchiveReader::Diff(const Call& call,
+                                                const ArchiveName& base,
+                                                const ArchiveName& archive,
+                                                uint64_t offset,
+                                                uint32_t max_ranges) {
+  if (max_ranges == 0 || max_ranges > kMaxRangesPerCall) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_ranges is ", max_ranges, ", allowed are 1..", kMaxRangesPerCall));
+  }
+  const std::string& datastore = archive.snapshot.group.parent.datastore;
+  if (base.snapshot.group.parent.datastore != datastore) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        base.ToString(), " and ", archive.ToString(),
+        " are of two datastores; archives of one can be compared"));
+  }
+  ASSIGN_OR_RETURN(const DatastoreState* const state,
+                   datastores_->FindByName(datastore));
+  const Uuid& uuid = state->info.ref.uuid;
+  ASSIGN_OR_RETURN(const Archive left, FindArchive(uuid, base));
+  ASSIGN_OR_RETURN(const Archive right, FindArchive(uuid, archive));
+  const auto source = [&](const Digest& id) {
+    return ReadPage(call, uuid, id);
+  };
+  absl::StatusOr<ArchiveDiff> diff = DiffArchives(
+      left.root, source, right.root, source, offset,
+      {.max_ranges = max_ranges, .max_pages = options_.max_diff_pages});
+  if (!diff.ok()) {
+    return WithContext(diff.status(), absl::StrCat(base.ToString(), " against ",
+                                                   archive.ToString()));
+  }
+  return diff;
 }
 
 }  // namespace cairn::index

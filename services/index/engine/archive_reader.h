@@ -8,6 +8,7 @@
 #include "common/model/call.h"
 #include "common/model/digest.h"
 #include "common/model/names.h"
+#include "common/page/page_diff.h"
 #include "services/index/client/session_client.h"
 #include "services/index/engine/datastore_registry.h"
 #include "services/index/engine/page_cache.h"
@@ -17,20 +18,26 @@
 namespace cairn::index {
 
 inline constexpr uint32_t kMaxEntriesPerCall = 4096;
+inline constexpr uint32_t kMaxRangesPerCall = 1024;
 
-// Finds what an archive of a listed or trashed snapshot consists of. Every
-// page is proved in the call that uses it. Thread-safe.
+// Finds what an archive of a listed or trashed snapshot consists of, and where
+// two of them differ. Every page is proved in the call that uses it.
+// Thread-safe.
 class ArchiveReader {
  public:
   struct Options {
     // Inner pages of the archives being restored, with room to spare.
     size_t page_cache_bytes = size_t{32} << 20;
+    // Fetched in one call of Diff at most, if they are more than one path
+    // down each tree: a few hundred milliseconds when none is cached.
+    size_t max_diff_pages = 1024;
   };
 
   // All outlive the reader.
   ArchiveReader(const Options& options, IndexStore* store,
                 const DatastoreRegistry* datastores, IndexMetrics* metrics)
-      : store_(store),
+      : options_(options),
+        store_(store),
         datastores_(datastores),
         metrics_(metrics),
         cache_(options.page_cache_bytes) {}
@@ -42,9 +49,20 @@ class ArchiveReader {
                                              uint64_t offset, uint64_t length,
                                              uint32_t max_entries);
 
- private:
-  absl::StatusOr<std::string> ReadPage(const Uuid& datastore, const Digest& id);
+  // As SessionClient::DiffArchives.
+  absl::StatusOr<ArchiveDiff> Diff(const Call& call, const ArchiveName& base,
+                                   const ArchiveName& archive, uint64_t offset,
+                                   uint32_t max_ranges);
 
+ private:
+  // NotFound: the snapshot, or the archive in it.
+  absl::StatusOr<Archive> FindArchive(const Uuid& datastore,
+                                      const ArchiveName& archive) const;
+  // Cancelled, or as of the pages of `datastore`.
+  absl::StatusOr<std::string> ReadPage(const Call& call, const Uuid& datastore,
+                                       const Digest& id);
+
+  const Options options_;
   IndexStore* const store_;
   const DatastoreRegistry* const datastores_;
   IndexMetrics* const metrics_;

@@ -82,6 +82,7 @@ std::vector<AuthorizationRow> IndexServiceImpl::Authorization() {
       {service + "CommitPublish", kAdminsAndServices},
       {service + "AbortSession", kAdminsAndServices},
       {service + "FindEntries", kAdminsAndServices},
+      {service + "DiffArchives", kAdminsAndServices},
       {service + "RaiseFence", kAdminsAndServices},
       {service + "GetFence", kAdminsAndServices},
   };
@@ -345,6 +346,32 @@ grpc::ServerUnaryReactor* IndexServiceImpl::FindEntries(
         for (const PlacedEntry& entry : found.entries) {
           *response->add_entries() = cairn::ToProto(entry);
         }
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* IndexServiceImpl::DiffArchives(
+    grpc::CallbackServerContext* context,
+    const v1::DiffArchivesRequest* request,
+    v1::DiffArchivesResponse* response) {
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const ArchiveName base,
+                         NameFromProto<ArchiveName>("base", request->base()));
+        ASSIGN_OR_RETURN(
+            const ArchiveName archive,
+            NameFromProto<ArchiveName>("archive", request->archive()));
+        ASSIGN_OR_RETURN(
+            const ArchiveDiff diff,
+            engine_->archives().Diff(call, base, archive, request->offset(),
+                                     request->max_ranges()));
+        for (const DiffRange& range : diff.ranges) {
+          v1::DiffArchivesResponse::Range& added = *response->add_ranges();
+          added.set_offset(range.offset);
+          added.set_length(range.length);
+        }
+        response->set_next_offset(diff.next);
+        response->set_done(diff.done);
         return absl::OkStatus();
       });
 }

@@ -94,6 +94,10 @@ class IndexServiceImpl final : public v1::IndexService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::FindEntriesRequest* request,
       v1::FindEntriesResponse* response) override;
+  grpc::ServerUnaryReactor* DiffArchives(
+      grpc::CallbackServerContext* context,
+      const v1::DiffArchivesRequest* request,
+      v1::DiffArchivesResponse* response) override;
 
   grpc::ServerUnaryReactor* RaiseFence(grpc::CallbackServerContext* context,
                                        const v1::RaiseFenceRequest* request,

@@ -13,8 +13,8 @@ struct Capabilities {
   std::vector<std::string> chunkers = {"gear-v1", "fixed-v1"};
   std::vector<std::string> encodings = {"raw", "zstd"};
   std::vector<std::string> features = {
-      "write-stream", "resume",       "holes",       "blobs",
-      "read-ranges",  "write-chunks", "read-chunks", "write-ranges"};
+      "write-stream", "resume",      "holes",        "blobs", "read-ranges",
+      "write-chunks", "read-chunks", "write-ranges", "diff"};
   uint32_t max_frame_bytes = 0;
   uint64_t max_blob_bytes = 0;
   uint32_t max_archives = 0;  // of one session

@@ -142,6 +142,26 @@ void SessionGate::FailNextOpen(absl::Status error) {
   next_open_ = std::move(error);
 }
 
+void SessionGate::AnswerDiffs(
+    std::vector<absl::StatusOr<ArchiveDiff>> answers) {
+  absl::MutexLock lock(&mutex_);
+  diffs_.assign(answers.begin(), answers.end());
+}
+
+absl::StatusOr<ArchiveDiff> SessionGate::DiffArchives(
+    const Call& call, const ArchiveName& base, const ArchiveName& archive,
+    uint64_t offset, uint32_t max_ranges) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!diffs_.empty()) {
+      absl::StatusOr<ArchiveDiff> answer = std::move(diffs_.front());
+      diffs_.pop_front();
+      return answer;
+    }
+  }
+  return sessions_->DiffArchives(call, base, archive, offset, max_ranges);
+}
+
 absl::StatusOr<Session> SessionGate::OpenSession(const Call& call,
                                                  const NewSession& session) {
   {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -127,6 +128,9 @@ class SessionGate final : public SessionClient {
   void AfterGet(int number, absl::AnyInvocable<void()> after);
   // The next OpenSession is answered with this and not handed on.
   void FailNextOpen(absl::Status error);
+  // The next calls of DiffArchives are answered with these, one each, and not
+  // handed on.
+  void AnswerDiffs(std::vector<absl::StatusOr<ArchiveDiff>> answers);
 
   absl::StatusOr<Session> OpenSession(const Call& call,
                                       const NewSession& session) override;
@@ -170,6 +174,11 @@ class SessionGate final : public SessionClient {
                                              uint32_t max_entries) override {
     return sessions_->FindEntries(call, archive, offset, length, max_entries);
   }
+  absl::StatusOr<ArchiveDiff> DiffArchives(const Call& call,
+                                           const ArchiveName& base,
+                                           const ArchiveName& archive,
+                                           uint64_t offset,
+                                           uint32_t max_ranges) override;
 
  private:
   SessionClient* const sessions_;
@@ -177,6 +186,7 @@ class SessionGate final : public SessionClient {
   int gets_left_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::AnyInvocable<void()> after_get_ ABSL_GUARDED_BY(mutex_);
   absl::Status next_open_ ABSL_GUARDED_BY(mutex_);
+  std::deque<absl::StatusOr<ArchiveDiff>> diffs_ ABSL_GUARDED_BY(mutex_);
 };
 
 // An executor in front of another whose timers are due when the test says so,

@@ -51,20 +51,29 @@ absl::StatusOr<std::unique_ptr<SnapshotLease>> RestoreFrontend::TakeLease(
                                 call, std::move(request));
 }
 
-absl::StatusOr<RestoreFrontend::Start> RestoreFrontend::BeginRead(
-    const Call& call, const ArchiveName& name, uint64_t offset, uint64_t length,
-    absl::FunctionRef<uint64_t(uint64_t)> guarantee) {
+absl::StatusOr<RestoreFrontend::Found> RestoreFrontend::Find(
+    const Call& call, const ArchiveName& name) {
   CatalogClient* const catalog = dependencies_.peers.catalog;
   const Clock& clock = *dependencies_.clock;
-  ASSIGN_OR_RETURN(const Datastore datastore,
+  ASSIGN_OR_RETURN(Datastore datastore,
                    catalog->GetDatastore(ForPeer(call, clock),
                                          name.snapshot.group.parent.datastore));
   ASSIGN_OR_RETURN(const Snapshot snapshot,
                    catalog->GetSnapshot(ForPeer(call, clock), name.snapshot));
   RETURN_IF_ERROR(
       CheckOwner(call.caller, name.snapshot.group.ToString(), snapshot.owner));
+  ASSIGN_OR_RETURN(Archive archive, FindArchive(snapshot, name));
+  return Found{.datastore = std::move(datastore),
+               .archive = std::move(archive)};
+}
+
+absl::StatusOr<RestoreFrontend::Start> RestoreFrontend::BeginRead(
+    const Call& call, const ArchiveName& name, uint64_t offset, uint64_t length,
+    absl::FunctionRef<uint64_t(uint64_t)> guarantee) {
+  ASSIGN_OR_RETURN(Found found, Find(call, name));
+  const Datastore& datastore = found.datastore;
   Start start;
-  ASSIGN_OR_RETURN(start.archive, FindArchive(snapshot, name));
+  start.archive = std::move(found.archive);
   const uint64_t size = start.archive.root.size_bytes;
   if (offset > size) {
     return absl::OutOfRangeError(absl::StrCat("offset is ", offset,
@@ -109,6 +118,29 @@ absl::StatusOr<OpenedChunks> RestoreFrontend::OpenChunks(
       options_.reader, dependencies_, call, std::move(start.range),
       entries_only, std::move(start.lease), std::move(start.account));
   return opened;
+}
+
+absl::StatusOr<std::unique_ptr<DiffReader>> RestoreFrontend::OpenDiff(
+    const Call& call, const ArchiveName& base, const ArchiveName& archive,
+    uint64_t offset) {
+  if (base.snapshot.group.parent.datastore !=
+      archive.snapshot.group.parent.datastore) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        base.ToString(), " and ", archive.ToString(),
+        " are of two datastores; archives of one can be compared"));
+  }
+  ASSIGN_OR_RETURN(const Found from, Find(call, base));
+  ASSIGN_OR_RETURN(const Found to, Find(call, archive));
+  std::vector<std::unique_ptr<SnapshotLease>> leases(1);
+  ASSIGN_OR_RETURN(leases[0], TakeLease(call, from.datastore, base.snapshot));
+  if (archive.snapshot != base.snapshot) {
+    ASSIGN_OR_RETURN(leases.emplace_back(),
+                     TakeLease(call, to.datastore, archive.snapshot));
+  }
+  return std::make_unique<DiffReader>(
+      dependencies_, call,
+      DiffReader::Archives{.base = base, .archive = archive, .offset = offset},
+      std::move(leases));
 }
 
 }  // namespace cairn::ingest

@@ -13,6 +13,7 @@
 #include "common/model/names.h"
 #include "services/ingest/engine/archive_reader.h"
 #include "services/ingest/engine/chunk_reader.h"
+#include "services/ingest/engine/diff_reader.h"
 #include "services/ingest/engine/stream_budget.h"
 
 namespace cairn::ingest {
@@ -57,8 +58,19 @@ class RestoreFrontend {
                                           const ArchiveName& name,
                                           uint64_t offset, uint64_t length,
                                           bool entries_only);
+  // Where `archive` differs from `base`, from `offset` on. Both snapshots are
+  // held, and both must be the caller's to read. InvalidArgument: archives of
+  // two datastores. OutOfRange comes from the reader.
+  absl::StatusOr<std::unique_ptr<DiffReader>> OpenDiff(
+      const Call& call, const ArchiveName& base, const ArchiveName& archive,
+      uint64_t offset);
 
  private:
+  struct Found {
+    Datastore datastore;
+    Archive archive;
+  };
+
   // What every read begins with.
   struct Start {
     Archive archive;
@@ -67,6 +79,8 @@ class RestoreFrontend {
     std::shared_ptr<StreamBudget::Account> account;
   };
 
+  // The archive, if `call` may read it.
+  absl::StatusOr<Found> Find(const Call& call, const ArchiveName& name);
   // Finds the archive, holds its snapshot and finds memory. `guarantee` says
   // how much a reader of chunks of a length needs.
   absl::StatusOr<Start> BeginRead(

@@ -10,6 +10,7 @@
 #include "common/status/status_macros.h"
 #include "common/wire/scalars.h"
 #include "services/ingest/domain/stream_rules.h"
+#include "services/ingest/rpc/diff_archives.h"
 #include "services/ingest/rpc/read_chunks.h"
 
 namespace cairn::ingest {
@@ -114,6 +115,17 @@ RestoreServiceImpl::ReadChunks(grpc::CallbackServerContext* context,
       [this, read = *request](const Call& call,
                               MessageWriter<v1::ReadChunksResponse>& messages) {
         return ServeReadChunks(*frontend_, call, read, messages);
+      });
+}
+
+grpc::ServerWriteReactor<v1::DiffArchivesResponse>*
+RestoreServiceImpl::DiffArchives(grpc::CallbackServerContext* context,
+                                 const v1::DiffArchivesRequest* request) {
+  return dispatcher_->ServeServerStream<v1::DiffArchivesResponse>(
+      context,
+      [this, asked = *request](
+          const Call& call, MessageWriter<v1::DiffArchivesResponse>& messages) {
+        return ServeDiffArchives(*frontend_, call, asked, messages);
       });
 }
 

@@ -19,6 +19,9 @@ class RestoreServiceImpl final : public v1::RestoreService::CallbackService {
   grpc::ServerWriteReactor<v1::ReadChunksResponse>* ReadChunks(
       grpc::CallbackServerContext* context,
       const v1::ReadChunksRequest* request) override;
+  grpc::ServerWriteReactor<v1::DiffArchivesResponse>* DiffArchives(
+      grpc::CallbackServerContext* context,
+      const v1::DiffArchivesRequest* request) override;
 
  private:
   RestoreFrontend* const frontend_;
