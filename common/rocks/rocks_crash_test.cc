@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
@@ -143,6 +145,78 @@ TEST(RocksCrashTest, ACutLogLeavesAPrefix) {
   }
   EXPECT_TRUE(some);
   EXPECT_TRUE(fatal.errors().empty());
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void WriteFile(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// A database of `batches`, copied to `copy` as a crash would leave it.
+void CopyOfRunning(const std::string& path, const std::string& copy,
+                   int batches) {
+  RecordingFatalErrorSink fatal;
+  ASSERT_OK_AND_ASSIGN(const auto store,
+                       RocksKvStore::Open(SmallOptions(path), &fatal));
+  for (int n = 0; n < batches; ++n) {
+    ASSERT_OK(store->Commit(NumberedBatch(n), n % 10 == 9
+                                                  ? Durability::kSynced
+                                                  : Durability::kBuffered));
+  }
+  std::filesystem::copy(path, copy, std::filesystem::copy_options::recursive);
+}
+
+// A power cut while a log grew: the file is as long as it was to be, and its
+// last pages read as zeros.
+TEST(RocksCrashTest, ALogThatGoesOnInZerosLeavesAPrefix) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 10; ++round) {
+    const TempDir dir;
+    const std::string copy = dir.Join("copy");
+    CopyOfRunning(dir.Join("db"), copy, 45);
+    const std::string log = NewestLog(copy);
+    std::string bytes = ReadFile(log);
+    ASSERT_GT(bytes.size(), 40'000u);
+    const size_t pages = bytes.size() / 4096;
+    const size_t zeros =
+        4096 * absl::Uniform<size_t>(absl::IntervalClosed, random, 0, pages);
+    std::fill(bytes.begin() + zeros, bytes.end(), '\0');
+    bytes.resize(bytes.size() + absl::Uniform(random, 0, 10'000));
+    WriteFile(log, bytes);
+    RecordingFatalErrorSink fatal;
+    ASSERT_OK_AND_ASSIGN(const auto reopened,
+                         RocksKvStore::Open(SmallOptions(copy), &fatal));
+    // A batch has more than 1000 and less than 1200 bytes.
+    const int count = CountPrefix(*reopened);
+    EXPECT_LE(count, static_cast<int>(zeros / 1000));
+    EXPECT_GE(count, static_cast<int>(zeros / 1200) - 1);
+    EXPECT_OK(reopened->Commit(NumberedBatch(count), Durability::kSynced));
+    EXPECT_EQ(CountPrefix(*reopened), count + 1);
+  }
+}
+
+// Not a power cut: what lies behind it must not be dropped in silence, and
+// what is there stays as it is for whoever looks into it.
+TEST(RocksCrashTest, AFlippedBitIsRefusedAlsoBeforeZeros) {
+  std::mt19937_64 random(TestSeed());
+  for (const size_t zeros : {0u, 8192u}) {
+    const TempDir dir;
+    const std::string copy = dir.Join("copy");
+    CopyOfRunning(dir.Join("db"), copy, 45);
+    const std::string log = NewestLog(copy);
+    std::string bytes = ReadFile(log);
+    bytes[absl::Uniform<size_t>(random, 100, 20'000)] ^= 4;
+    bytes.resize(bytes.size() + zeros);
+    WriteFile(log, bytes);
+    RecordingFatalErrorSink fatal;
+    EXPECT_THAT(RocksKvStore::Open(SmallOptions(copy), &fatal),
+                StatusIs(absl::StatusCode::kDataLoss));
+    EXPECT_EQ(ReadFile(log), bytes);
+  }
 }
 
 }  // namespace

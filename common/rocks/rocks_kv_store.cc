@@ -10,10 +10,12 @@
 #include "common/io/allocate_file.h"
 #include "common/io/durable_directories.h"
 #include "common/io/posix_file_system.h"
+#include "common/log/log.h"
 #include "common/rocks/free_space_gate.h"
 #include "common/rocks/rocks_options.h"
 #include "common/rocks/rocks_status.h"
 #include "common/rocks/rocks_view.h"
+#include "common/rocks/zero_tail.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "rocksdb/cache.h"
@@ -110,6 +112,8 @@ class RocksKvStore::Impl {
   absl::Status GiveUpBallast();
   void MakeBallast();
   rocksdb::Status OpenDatabase();
+  absl::StatusOr<rocksdb::Status> OpenWithoutZeros(
+      const rocksdb::Status& before);
   void Close();
 
   const Options options_;
@@ -214,6 +218,24 @@ rocksdb::Status RocksKvStore::Impl::OpenDatabase() {
   return opened;
 }
 
+// Again, after `before`, without the zeros that a power cut left at the end
+// of a log, if there are some.
+absl::StatusOr<rocksdb::Status> RocksKvStore::Impl::OpenWithoutZeros(
+    const rocksdb::Status& before) {
+  ZeroTails tails(files_, options_.path);
+  ASSIGN_OR_RETURN(const bool cut, tails.Cut());
+  if (!cut) return before;
+  const rocksdb::Status opened = OpenDatabase();
+  if (opened.IsCorruption()) {
+    RETURN_IF_ERROR(tails.Undo());
+  } else {
+    LOG(WARNING) << "database was cut off by a power cut, its end is dropped"
+                 << " database=" << options_.path << " cut=\""
+                 << tails.Describe() << "\"";
+  }
+  return opened;
+}
+
 absl::Status RocksKvStore::Impl::Open() {
   RETURN_IF_ERROR(CreateDirectoriesDurably(*files_, options_.path));
   ASSIGN_OR_RETURN(const bool lacks_space, LacksSpaceToOpen());
@@ -222,6 +244,9 @@ absl::Status RocksKvStore::Impl::Open() {
   if (opened.IsNoSpace() && !read_mostly_) {
     RETURN_IF_ERROR(GiveUpBallast());
     opened = OpenDatabase();
+  }
+  if (opened.IsCorruption()) {
+    ASSIGN_OR_RETURN(opened, OpenWithoutZeros(opened));
   }
   if (opened.IsCorruption()) {
     return absl::DataLossError(

@@ -21,9 +21,10 @@ rocksdb::DBOptions RocksDatabaseOptions(const RocksKvStore::Options& options) {
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
   // Of the write-ahead log only a last record that was cut off is given up,
-  // which a power cut leaves of batches without sync. Any other damage refuses
-  // to open: point in time recovery would drop all synced batches behind a
-  // flipped bit and not say so.
+  // which a power cut leaves of batches without sync (ZeroTails makes one of
+  // it where a file system left zeros). Any other damage refuses to open:
+  // point in time recovery would drop all synced batches behind a flipped bit
+  // and not say so.
   db.wal_recovery_mode =
       rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.track_and_verify_wals_in_manifest = true;
