@@ -39,6 +39,9 @@ MAX_ARCHIVE_BYTES = 3 << 20
 # Each check restores the newest and some of the older snapshots, and the
 # last check all of them: the cost of a run does not grow with their number.
 OLD_SNAPSHOTS_CHECKED = 4
+# The disk of a power lab: nothing is removed, so it grows with the runs.
+FREE_BYTES = 2 << 30
+BYTES_A_RUN = 40 << 20
 LEASE_SECONDS = 3
 
 
@@ -120,7 +123,9 @@ class Lab:
         self.disk = None
         data = os.path.join(self.folder, "data")
         if options.fault == "power":
-            self.disk = LoopDisk(self.folder, options.disk)
+            self.disk = LoopDisk(
+                self.folder, options.disk,
+                FREE_BYTES + options.runs * BYTES_A_RUN)
             data = os.path.join(self.disk.path, "data")
         self.suite = Suite(binaries_from(options.binaries), data, self.folder,
                            split=options.split, lease_seconds=LEASE_SECONDS)
