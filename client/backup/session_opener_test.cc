@@ -95,16 +95,9 @@ class SessionOpenerTest : public ::testing::Test {
   // has ended its session.
   void RunToTheMiddle(BackupWay way, const std::string& archive = "",
                       int stdin_fd = -1) {
-    on_progress_ = [this](const TransferProgress& progress) {
-      if (progress.bytes < 5 * kMiB) return;
-      server_.SetFaults({.write_cuts = 1'000'000,
-                         .max_cut_bytes = 1,
-                         .unavailable_calls = 1'000'000});
-      server_.Restart();
-    };
+    server_.SetFaults({.gone_at_durable = 5 * kMiB});
     EXPECT_THAT(Run(false, way, archive, stdin_fd),
                 StatusIs(absl::StatusCode::kUnavailable));
-    on_progress_ = nullptr;
     server_.SetFaults({});
     EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_OPEN);
     EXPECT_EQ(StateFiles(), 1u);

@@ -87,6 +87,15 @@ struct FakeIngest::State {
   std::map<std::string, model::v1::Namespace> namespaces;
   std::vector<model::v1::Datastore> datastores;
 
+  // True if the server is to go away now, and then it does.
+  bool GoAway(uint64_t durable) {
+    if (faults.gone_at_durable == 0 || durable < faults.gone_at_durable) {
+      return false;
+    }
+    faults.write_cuts = faults.unavailable_calls = 1'000'000;
+    faults.max_cut_bytes = 1;
+    return true;
+  }
   // Takes one of `left` faults.
   static bool Take(int* left) {
     if (*left <= 0) return false;
@@ -390,6 +399,7 @@ Status FakeIngest::Backup::WriteStream(
       WriteStreamResponse watermark;
       watermark.mutable_watermark()->set_durable_bytes(archive.durable);
       watermark.mutable_watermark()->set_accepted_bytes(archive.content.size());
+      if (state_->GoAway(archive.durable)) return Unavailable("gone");
       stream->Write(watermark);
     }
   }
@@ -630,6 +640,7 @@ Status FakeIngest::Backup::WriteChunks(ServerContext*, ChunkStream* stream) {
       }
       response.mutable_watermark()->set_durable_bytes(archive.durable);
       response.mutable_watermark()->set_accepted_bytes(archive.content.size());
+      if (state_->GoAway(archive.durable)) return Unavailable("gone");
       stream->Write(response);
     }
   }

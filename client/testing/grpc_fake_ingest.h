@@ -25,6 +25,9 @@ class FakeIngest {
     int write_cuts = 0;  // streams that break after fewer than
     int read_cuts = 0;   //   max_cut_bytes
     uint64_t max_cut_bytes = 4 * 1024 * 1024;
+    // Once this much of an archive is durable its stream breaks, and no
+    // stream and no call succeeds until faults are set anew. 0: never.
+    uint64_t gone_at_durable = 0;
     int unavailable_calls = 0;  // unary calls that fail without an effect
     int lost_answers = 0;       // finishes that succeed and say UNAVAILABLE
     absl::Status open_error;    // of OpenSession
