@@ -12,6 +12,7 @@ import grpc
 import case
 from case import Case, back_up
 from cli import Cli
+from client import when_available
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -249,7 +250,9 @@ class Rebuild(RebuildCase):
         self.suite.start(everything=False)
         with self.refused(grpc.StatusCode.FAILED_PRECONDITION,
                           reason="INDEX_BEHIND"):
-            self.client.open_session(f"{DEFAULT}/groups/host/web1")
+            # Its peers may still be starting.
+            when_available(lambda: self.client.open_session(
+                f"{DEFAULT}/groups/host/web1"))
         # The packs know better.
         self.suite.stop()
         self.rebuild_index("--replace=true")
