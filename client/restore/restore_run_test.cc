@@ -121,7 +121,7 @@ TEST_P(RestoreRunTest, WritesAFileWithItsHoles) {
 }
 
 TEST_P(RestoreRunTest, GoesOnAfterConnectionsBreakAnywhere) {
-  server_.SetFaults({.read_cuts = 25, .max_cut_bytes = 2 * kMiB});
+  server_.SetFaults({.read_cuts = 25, .max_cut_bytes = kMiB / 2});
   ASSERT_OK(Run(Request()));
   EXPECT_TRUE(Content(target_) == content_);
   EXPECT_GE(server_.cuts_made(), 5);
