@@ -74,9 +74,10 @@ class FullDisk(DiskCase):
             self.client.finish(session, {"a.raw": len(pieces)})
         self.assertEqual(list(self.client.snapshots(DATASTORE)), before)
         self.assert_restores(self.client, self.archives)
+        # More than what the last write that was refused may have left.
         with self.refused(CODE.RESOURCE_EXHAUSTED, reason="STORAGE_FULL"):
             back_up(self.client, GROUP + "-small", {
-                "a.raw": self.random.randbytes(1 << 20)})
+                "a.raw": self.random.randbytes(32 << 20)})
         self.filler.unlink()
         self.works_again()
         # The one that did not fit goes on where it was durable.
