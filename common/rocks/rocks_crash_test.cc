@@ -7,10 +7,13 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "absl/random/distributions.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/testing/recording_fatal_error_sink.h"
@@ -102,14 +105,25 @@ TEST(RocksCrashTest, AKilledProcessLosesNothingThatWasSynced) {
   }
 }
 
-std::string NewestLog(const std::string& path) {
+// The newest file in `path` whose name contains `part`.
+std::string Newest(const std::string& path, std::string_view part) {
   std::string newest;
   for (const auto& entry : std::filesystem::directory_iterator(path)) {
-    if (entry.path().extension() != ".log") continue;
+    if (!absl::StrContains(entry.path().filename().string(), part)) continue;
     newest = std::max(newest, entry.path().string());
   }
   return newest;
 }
+
+std::string NewestLog(const std::string& path) { return Newest(path, ".log"); }
+
+std::string NewestManifest(const std::string& path) {
+  return Newest(path, "MANIFEST-");
+}
+
+// The header of a whole record of 600 bytes, with a checksum. Zeros behind it
+// are not what the checksum is of.
+const std::string kTornRecord("\x12\x34\x56\x78\x58\x02\x01", 7);
 
 // The end of the log is cut off anywhere: what is left is a prefix of the
 // batches, and all that was in tables by then.
@@ -217,6 +231,58 @@ TEST(RocksCrashTest, AFlippedBitIsRefusedAlsoBeforeZeros) {
                 StatusIs(absl::StatusCode::kDataLoss));
     EXPECT_EQ(ReadFile(log), bytes);
   }
+}
+
+// A record that was synced may end in zeros of its own. They look like what
+// a power cut leaves, but the damage is at the end of another file.
+TEST(RocksCrashTest, ATornManifestCostsTheLogNothing) {
+  const TempDir dir;
+  const std::string path = dir.Join("db");
+  const std::string copy = dir.Join("copy");
+  const std::string zeros(2000, '\0');
+  {
+    RecordingFatalErrorSink fatal;
+    ASSERT_OK_AND_ASSIGN(const auto store,
+                         RocksKvStore::Open(SmallOptions(path), &fatal));
+    KvBatch batch;
+    batch.Put(0, "synced", zeros);
+    ASSERT_OK(store->Commit(batch, Durability::kSynced));
+    std::filesystem::copy(path, copy, std::filesystem::copy_options::recursive);
+  }
+  const std::string manifest = NewestManifest(copy);
+  WriteFile(manifest, ReadFile(manifest) + kTornRecord + zeros);
+  RecordingFatalErrorSink fatal;
+  ASSERT_OK_AND_ASSIGN(const auto reopened,
+                       RocksKvStore::Open(SmallOptions(copy), &fatal));
+  EXPECT_THAT(reopened->NewView()->Get(0, "synced"),
+              IsOkAndHolds(std::optional(zeros)));
+}
+
+TEST(RocksCrashTest, LogAndManifestMayBothBeTorn) {
+  const TempDir dir;
+  const std::string copy = dir.Join("copy");
+  CopyOfRunning(dir.Join("db"), copy, 45);
+  for (const std::string& file : {NewestLog(copy), NewestManifest(copy)}) {
+    WriteFile(file, ReadFile(file) + kTornRecord + std::string(2000, '\0'));
+  }
+  RecordingFatalErrorSink fatal;
+  ASSERT_OK_AND_ASSIGN(const auto reopened,
+                       RocksKvStore::Open(SmallOptions(copy), &fatal));
+  EXPECT_EQ(CountPrefix(*reopened), 45);
+}
+
+// A process was killed while it tried whether the log opens without zeros.
+TEST(RocksCrashTest, ALogThatWasSetAsideIsPutBack) {
+  const TempDir dir;
+  const std::string copy = dir.Join("copy");
+  CopyOfRunning(dir.Join("db"), copy, 45);
+  const std::string log = NewestLog(copy);
+  std::filesystem::rename(log, log + ".uncut");
+  WriteFile(log, "");
+  RecordingFatalErrorSink fatal;
+  ASSERT_OK_AND_ASSIGN(const auto reopened,
+                       RocksKvStore::Open(SmallOptions(copy), &fatal));
+  EXPECT_EQ(CountPrefix(*reopened), 45);
 }
 
 }  // namespace

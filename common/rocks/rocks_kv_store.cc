@@ -219,25 +219,36 @@ rocksdb::Status RocksKvStore::Impl::OpenDatabase() {
 }
 
 // Again, after `before`, without the zeros that a power cut left at the end
-// of a log, if there are some.
+// of the log, of the manifest, or of both: the fewest with which it opens.
 absl::StatusOr<rocksdb::Status> RocksKvStore::Impl::OpenWithoutZeros(
     const rocksdb::Status& before) {
+  using Which = ZeroTails::Which;
+  const std::vector<Which> trials[] = {
+      {Which::kLog}, {Which::kManifest}, {Which::kLog, Which::kManifest}};
   ZeroTails tails(files_, options_.path);
-  ASSIGN_OR_RETURN(const bool cut, tails.Cut());
-  if (!cut) return before;
-  const rocksdb::Status opened = OpenDatabase();
-  if (opened.IsCorruption()) {
-    RETURN_IF_ERROR(tails.Undo());
-  } else {
-    LOG(WARNING) << "database was cut off by a power cut, its end is dropped"
-                 << " database=" << options_.path << " cut=\""
-                 << tails.Describe() << "\"";
+  for (const std::vector<Which>& trial : trials) {
+    bool cut = true;
+    for (const Which which : trial) {
+      ASSIGN_OR_RETURN(const bool cut_one, tails.Cut(which));
+      cut &= cut_one;
+    }
+    const rocksdb::Status opened = cut ? OpenDatabase() : before;
+    if (opened.ok()) {
+      LOG(WARNING) << "database was cut off by a power cut, its end is dropped"
+                   << " database=" << options_.path << " cut=\""
+                   << tails.Describe() << "\"";
+      RETURN_IF_ERROR(tails.Keep());
+      return opened;
+    }
+    RETURN_IF_ERROR(tails.Restore());
+    if (!opened.IsCorruption()) return opened;
   }
-  return opened;
+  return before;
 }
 
 absl::Status RocksKvStore::Impl::Open() {
   RETURN_IF_ERROR(CreateDirectoriesDurably(*files_, options_.path));
+  RETURN_IF_ERROR(ZeroTails(files_, options_.path).Restore());
   ASSIGN_OR_RETURN(const bool lacks_space, LacksSpaceToOpen());
   if (lacks_space) RETURN_IF_ERROR(GiveUpBallast());
   rocksdb::Status opened = OpenDatabase();

@@ -7,13 +7,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "common/status/status_macros.h"
 
 namespace cairn {
 namespace {
 
 constexpr uint64_t kStepBytes = uint64_t{1} << 20;
+// RocksDB takes no file of these names for its own.
 constexpr char kShorterSuffix[] = ".shorter";
+constexpr char kUncutSuffix[] = ".uncut";
 
 // Where the zeros begin that `file` ends in; its size if it ends in none.
 absl::StatusOr<uint64_t> StartOfZeros(const File& file, uint64_t size) {
@@ -27,10 +30,18 @@ absl::StatusOr<uint64_t> StartOfZeros(const File& file, uint64_t size) {
   return 0;
 }
 
+bool IsLog(std::string_view name) { return absl::EndsWith(name, ".log"); }
+
+bool IsManifest(std::string_view name) {
+  return absl::StartsWith(name, "MANIFEST-") &&
+         !absl::EndsWith(name, kShorterSuffix) &&
+         !absl::EndsWith(name, kUncutSuffix);
+}
+
 // The last of `names` in the order of RocksDB's numbers, which are padded
 // with zeros to a width, among those that `matches` takes; or "".
-template <typename Matches>
-std::string Newest(const std::vector<std::string>& names, Matches matches) {
+std::string Newest(const std::vector<std::string>& names,
+                   bool (*matches)(std::string_view)) {
   std::string newest;
   for (const std::string& name : names) {
     if (!matches(name)) continue;
@@ -42,57 +53,14 @@ std::string Newest(const std::vector<std::string>& names, Matches matches) {
   return newest;
 }
 
-}  // namespace
-
-std::string ZeroTails::PathOf(const std::string& name) const {
-  return absl::StrCat(directory_, "/", name);
-}
-
-absl::StatusOr<bool> ZeroTails::Cut() {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   files_->List(directory_));
-  for (const std::string& name : names) {
-    if (absl::EndsWith(name, kShorterSuffix)) {
-      RETURN_IF_ERROR(files_->Remove(PathOf(name)));
-    }
-  }
-  const std::string log = Newest(names, [](std::string_view name) {
-    return absl::EndsWith(name, ".log");
-  });
-  const std::string manifest = Newest(names, [](std::string_view name) {
-    return absl::StartsWith(name, "MANIFEST-") &&
-           !absl::EndsWith(name, kShorterSuffix);
-  });
-  for (const std::string& name : {log, manifest}) {
-    if (!name.empty()) RETURN_IF_ERROR(CutFileOf(name));
-  }
-  return !cuts_.empty();
-}
-
-absl::Status ZeroTails::CutFileOf(const std::string& name) {
-  CutFile cut{.name = name};
-  {
-    ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                     files_->OpenForRead(PathOf(name)));
-    ASSIGN_OR_RETURN(cut.old_size, file->Size());
-    ASSIGN_OR_RETURN(const uint64_t zeros, StartOfZeros(*file, cut.old_size));
-    cut.new_size = (zeros + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-  }
-  if (cut.new_size + kSectorBytes > cut.old_size) return absl::OkStatus();
-  RETURN_IF_ERROR(Shorten(cut));
-  cuts_.push_back(std::move(cut));
-  return absl::OkStatus();
-}
-
-// By a shorter copy in its place, so that a kill leaves one or the other.
-absl::Status ZeroTails::Shorten(const CutFile& cut) {
-  const std::string path = PathOf(cut.name);
-  const std::string copy = path + kShorterSuffix;
-  ASSIGN_OR_RETURN(const std::unique_ptr<File> from, files_->OpenForRead(path));
-  ASSIGN_OR_RETURN(const std::unique_ptr<File> to, files_->Create(copy));
-  for (uint64_t at = 0; at < cut.new_size;) {
+// Copies the first `size` bytes of `path` to `copy`, durably.
+absl::Status CopyStart(FileSystem& files, const std::string& path,
+                       const std::string& copy, uint64_t size) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> from, files.OpenForRead(path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> to, files.Create(copy));
+  for (uint64_t at = 0; at < size;) {
     ASSIGN_OR_RETURN(const std::string bytes,
-                     from->ReadAt(at, std::min(kStepBytes, cut.new_size - at)));
+                     from->ReadAt(at, std::min(kStepBytes, size - at)));
     if (bytes.empty()) {
       return absl::InternalError(
           absl::StrCat(path, ": ends at ", at, " bytes while it is copied"));
@@ -101,25 +69,67 @@ absl::Status ZeroTails::Shorten(const CutFile& cut) {
     RETURN_IF_ERROR(to->WriteAt(at, {&piece, 1}));
     at += bytes.size();
   }
-  RETURN_IF_ERROR(to->Sync());
-  RETURN_IF_ERROR(files_->Rename(copy, path));
+  return to->Sync();
+}
+
+}  // namespace
+
+std::string ZeroTails::PathOf(const std::string& name) const {
+  return absl::StrCat(directory_, "/", name);
+}
+
+absl::StatusOr<bool> ZeroTails::Cut(Which which) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   files_->List(directory_));
+  CutFile cut{.name = Newest(names, which == Which::kLog ? IsLog : IsManifest)};
+  if (cut.name.empty()) return false;
+  {
+    ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                     files_->OpenForRead(PathOf(cut.name)));
+    ASSIGN_OR_RETURN(cut.old_size, file->Size());
+    ASSIGN_OR_RETURN(const uint64_t zeros, StartOfZeros(*file, cut.old_size));
+    cut.new_size = (zeros + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+  }
+  if (cut.new_size + kSectorBytes > cut.old_size) return false;
+  RETURN_IF_ERROR(SetAside(cut));
+  cuts_.push_back(std::move(cut));
+  return true;
+}
+
+// A kill leaves the file, or NAME.uncut for Restore.
+absl::Status ZeroTails::SetAside(const CutFile& cut) {
+  const std::string path = PathOf(cut.name);
+  RETURN_IF_ERROR(
+      CopyStart(*files_, path, path + kShorterSuffix, cut.new_size));
+  RETURN_IF_ERROR(files_->Rename(path, path + kUncutSuffix));
+  RETURN_IF_ERROR(files_->Rename(path + kShorterSuffix, path));
   return files_->SyncDirectory(directory_);
 }
 
-absl::Status ZeroTails::Undo() {
-  for (const CutFile& cut : cuts_) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                     files_->OpenForWrite(PathOf(cut.name)));
-    for (uint64_t at = cut.new_size; at < cut.old_size;) {
-      const std::string zeros(std::min(kStepBytes, cut.old_size - at), '\0');
-      const std::string_view piece = zeros;
-      RETURN_IF_ERROR(file->WriteAt(at, {&piece, 1}));
-      at += zeros.size();
+absl::Status ZeroTails::Restore() {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   files_->List(directory_));
+  bool changed = false;
+  for (const std::string& name : names) {
+    if (absl::EndsWith(name, kUncutSuffix)) {
+      const std::string_view uncut(absl::StripSuffix(name, kUncutSuffix));
+      RETURN_IF_ERROR(files_->Rename(PathOf(name), PathOf(std::string(uncut))));
+    } else if (absl::EndsWith(name, kShorterSuffix)) {
+      RETURN_IF_ERROR(files_->Remove(PathOf(name)));
+    } else {
+      continue;
     }
-    RETURN_IF_ERROR(file->Sync());
+    changed = true;
   }
   cuts_.clear();
-  return absl::OkStatus();
+  return changed ? files_->SyncDirectory(directory_) : absl::OkStatus();
+}
+
+absl::Status ZeroTails::Keep() {
+  for (const CutFile& cut : cuts_) {
+    RETURN_IF_ERROR(files_->Remove(PathOf(cut.name) + kUncutSuffix));
+  }
+  return files_->SyncDirectory(directory_);
 }
 
 std::string ZeroTails::Describe() const {

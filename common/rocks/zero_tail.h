@@ -16,25 +16,33 @@ namespace cairn {
 // takes a record that is cut off by the end of its log for what it is, but
 // not one that goes on in zeros.
 //
-// A log whose end is at least one sector of zeros is shortened to the sector
-// behind the last byte that is not zero. Nothing that was synced is cut off,
-// since synced bytes are there; zeros that belonged to a record are given
-// back by Undo.
+// A file whose end is at least one sector of zeros can be tried without them:
+// it is shortened to the sector behind its last byte that is not zero. A
+// record that was synced may end in zeros of its own, which look the same.
+// So only a file whose end RocksDB refuses may stay shorter: nothing that was
+// synced lies behind a record that was not. What is shortened in a trial is
+// kept beside it (NAME.uncut) until Keep.
 class ZeroTails {
  public:
   static constexpr uint64_t kSectorBytes = 512;
+
+  enum class Which { kLog, kManifest };
 
   // `directory` is a RocksDB directory that nobody has open. `files` outlives
   // the object.
   ZeroTails(FileSystem* files, std::string directory)
       : files_(files), directory_(std::move(directory)) {}
 
-  // Cuts the newest write-ahead log and the newest manifest. True if there
-  // was something to cut. A kill leaves each file as it was or cut.
-  absl::StatusOr<bool> Cut();
+  // Shortens the newest write-ahead log or manifest. False if it does not end
+  // in zeros.
+  absl::StatusOr<bool> Cut(Which which);
 
-  // Makes the files what they were before Cut.
-  absl::Status Undo();
+  // Makes all files what they were before Cut, also those of a process that
+  // died between Cut and Keep. To be called before the directory is opened.
+  absl::Status Restore();
+
+  // The trial was good: what was kept beside is removed.
+  absl::Status Keep();
 
   // What was cut, for a log line: "000012.log from 8192 to 4608 bytes".
   std::string Describe() const;
@@ -47,8 +55,7 @@ class ZeroTails {
   };
 
   std::string PathOf(const std::string& name) const;
-  absl::Status CutFileOf(const std::string& name);
-  absl::Status Shorten(const CutFile& cut);
+  absl::Status SetAside(const CutFile& cut);
 
   FileSystem* const files_;
   const std::string directory_;
