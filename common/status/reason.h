@@ -60,6 +60,7 @@ inline constexpr char kNotEmpty[] = "NOT_EMPTY";
 inline constexpr char kChunkMismatch[] = "CHUNK_MISMATCH";
 inline constexpr char kReuseRefused[] = "REUSE_REFUSED";
 inline constexpr char kIndexBehind[] = "INDEX_BEHIND";
+inline constexpr char kBaseGone[] = "BASE_GONE";
 }  // namespace reason
 
 }  // namespace cairn

@@ -92,10 +92,12 @@ absl::Status Publisher::CheckTarget(const IndexView& view,
   ASSIGN_OR_RETURN(const std::optional<SnapshotRow> base_row,
                    view.GetSnapshot(base));
   if (base_row.has_value()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("base snapshot ", base.ToString(),
-                   " is gone, so what was reused of it may be too; start a ",
-                   "new session"));
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          "base snapshot ", base.ToString(),
+          " is gone, so what was reused of it may be too; start a ",
+          "new session")),
+      reason::kBaseGone);
 }
 
 absl::Status Publisher::CheckRootsStored(const Uuid& datastore,

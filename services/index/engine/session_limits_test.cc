@@ -237,9 +237,11 @@ TEST_F(SessionLimitsTest, ABaseThatFailedItsVerifyOrIsGoneIsRefused) {
   removal.Remove(static_cast<KvTable>(Table::kSnapshots),
                  std::string(cursor->key()));
   ASSERT_OK(index_->kv().Commit(removal, Durability::kSynced));
-  EXPECT_THAT(client().CommitPublish({}, good.ref, prepared.sequence),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       ::testing::HasSubstr("base snapshot")));
+  const absl::Status gone =
+      client().CommitPublish({}, good.ref, prepared.sequence).status();
+  EXPECT_THAT(gone, StatusIs(absl::StatusCode::kFailedPrecondition,
+                             ::testing::HasSubstr("base snapshot")));
+  EXPECT_THAT(gone, HasReasonCode(reason::kBaseGone));
 }
 
 TEST_F(SessionLimitsTest, ALostRootPageKeepsASnapshotFromBeingListed) {
