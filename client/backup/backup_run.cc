@@ -195,7 +195,8 @@ absl::StatusOr<SentArchive> BackupRun::SendArchive(
                            .done = true,
                            .sent_bytes = sent.sent_bytes};
   if (sent.statistics.has_value()) {
-    last.plain_bytes = sent.statistics->plain_bytes();
+    last.plain_bytes =
+        sent.statistics->plain_bytes() + sent.statistics->reused_bytes();
     last.new_bytes = sent.statistics->new_plain_bytes();
   }
   (*environment_.progress)(last);

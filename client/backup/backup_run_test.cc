@@ -119,6 +119,20 @@ TEST_P(BackupRunTest, PublishesSeveralArchives) {
   EXPECT_EQ(retries_, 0);
 }
 
+// What was named in place of being sent was stored already.
+TEST_P(BackupRunTest, TellsHowMuchOfAnArchiveIsNew) {
+  const std::string content = RandomBytes(5 * kMiB + 3);
+  ASSERT_OK(Run({File("a.img", content)}));
+  TransferProgress last;
+  on_progress_ = [&](const TransferProgress& progress) {
+    if (progress.done) last = progress;
+  };
+  ASSERT_OK(Run({File("a.img", content)}));
+  EXPECT_EQ(last.plain_bytes, content.size());
+  EXPECT_LT(last.new_bytes, content.size());
+  if (GetParam() == BackupWay::kChunks) EXPECT_EQ(last.new_bytes, 0u);
+}
+
 TEST_P(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {
   const std::string content = RandomBytes(12 * kMiB + 5);
   server_.SetFaults({.write_cuts = 20, .max_cut_bytes = 3 * kMiB});

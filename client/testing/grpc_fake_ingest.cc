@@ -625,7 +625,7 @@ Status FakeIngest::Backup::WriteChunks(ServerContext*, ChunkStream* stream) {
       archive.durable = archive.content.size();
       archive.complete = true;
       auto* statistics = response.mutable_finished()->mutable_statistics();
-      statistics->set_plain_bytes(writing.written);
+      statistics->set_plain_bytes(writing.written - writing.reused);
       statistics->set_new_plain_bytes(writing.written - writing.reused);
       statistics->set_reused_bytes(writing.reused);
       stream->Write(response);
