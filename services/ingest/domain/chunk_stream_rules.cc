@@ -6,7 +6,6 @@
 #include "common/page/page.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
-#include "services/ingest/domain/stream_rules.h"
 
 namespace cairn::ingest {
 namespace {
@@ -31,23 +30,18 @@ absl::Status CheckEncoding(const ChunkHeader& header) {
 
 }  // namespace
 
-absl::Status ChunkStreamRules::CheckPlace(uint64_t offset) const {
-  RETURN_IF_ERROR(Flush());
-  if (offset == position_) return absl::OkStatus();
-  return OffsetMismatch("message offset", offset, position_);
+absl::Status ChunkStreamRules::CheckWhole() const {
+  if (missing_bytes_ == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the payload of the chunk before ", position(), " lacks ",
+                   missing_bytes_, " bytes, and no fragment follows"));
 }
 
-absl::Status ChunkStreamRules::CheckGrowth(uint64_t added) const {
-  if (kind_ == ArchiveKind::kBlob && position_ > 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a blob is one chunk, and has one of ", position_, " bytes already"));
-  }
-  const uint64_t limit =
-      kind_ == ArchiveKind::kBlob ? kMaxRecordPlainBytes : kMaxArchiveBytes;
-  if (added <= limit && position_ <= limit - added) return absl::OkStatus();
+// A blob is one chunk, or what was one elsewhere.
+absl::Status ChunkStreamRules::CheckRoom() const {
+  if (kind_ != ArchiveKind::kBlob || position() == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "archive has ", position_, " bytes and ", added,
-      " follow, allowed for a ", ArchiveKindName(kind_), " are ", limit));
+      "a blob is one chunk, and has one of ", position(), " bytes already"));
 }
 
 absl::Status ChunkStreamRules::CheckChunk(const ChunkHeader& header,
@@ -83,11 +77,12 @@ absl::Status ChunkStreamRules::CheckChunk(const ChunkHeader& header,
 
 absl::Status ChunkStreamRules::Chunk(const ChunkHeader& header,
                                      uint64_t payload_bytes) {
-  RETURN_IF_ERROR(CheckPlace(header.offset));
+  RETURN_IF_ERROR(CheckWhole());
+  RETURN_IF_ERROR(order_.CheckPlace(header.offset));
   RETURN_IF_ERROR(CheckChunk(header, payload_bytes));
-  const uint64_t added = header.length * header.repeat;
-  RETURN_IF_ERROR(CheckGrowth(added));
-  position_ += added;
+  RETURN_IF_ERROR(CheckRoom());
+  RETURN_IF_ERROR(
+      order_.Append("chunk", header.offset, header.length * header.repeat));
   missing_bytes_ = header.stored_length - payload_bytes;
   return absl::OkStatus();
 }
@@ -100,56 +95,32 @@ absl::Status ChunkStreamRules::Fragment(uint64_t bytes) {
   if (bytes > missing_bytes_) {
     return absl::InvalidArgumentError(absl::StrCat(
         "fragment has ", bytes, " bytes, the payload of the chunk before ",
-        position_, " lacks ", missing_bytes_));
+        position(), " lacks ", missing_bytes_));
   }
   missing_bytes_ -= bytes;
   return absl::OkStatus();
 }
 
 absl::Status ChunkStreamRules::Reuse(uint64_t offset, uint64_t length) {
-  RETURN_IF_ERROR(CheckPlace(offset));
-  if (length == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("reuse at ", offset, " has no length"));
-  }
-  RETURN_IF_ERROR(CheckGrowth(length));
-  position_ += length;
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckWhole());
+  RETURN_IF_ERROR(order_.CheckPlace(offset));
+  RETURN_IF_ERROR(CheckRoom());
+  return order_.Append("reuse", offset, length);
 }
 
 absl::Status ChunkStreamRules::Hole(uint64_t offset, uint64_t length) {
-  RETURN_IF_ERROR(CheckPlace(offset));
-  if (kind_ == ArchiveKind::kBlob) {
-    return absl::InvalidArgumentError(
-        "a hole in a blob; send its zeros as a chunk");
-  }
-  if (length == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("hole at ", offset, " has no length"));
-  }
-  RETURN_IF_ERROR(CheckGrowth(length));
-  position_ += length;
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckWhole());
+  return order_.Hole(offset, length);
 }
 
 absl::Status ChunkStreamRules::Flush() const {
-  if (ended_) {
-    return absl::InvalidArgumentError(
-        "a message follows the end of the archive");
-  }
-  if (missing_bytes_ == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("the payload of the chunk before ", position_, " lacks ",
-                   missing_bytes_, " bytes, and no fragment follows"));
+  RETURN_IF_ERROR(CheckWhole());
+  return order_.Flush();
 }
 
 absl::Status ChunkStreamRules::End(uint64_t size_bytes) {
-  RETURN_IF_ERROR(Flush());
-  if (size_bytes != position_) {
-    return OffsetMismatch("archive size", size_bytes, position_);
-  }
-  ended_ = true;
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckWhole());
+  return order_.End(size_bytes);
 }
 
 }  // namespace cairn::ingest

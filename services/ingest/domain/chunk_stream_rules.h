@@ -6,6 +6,7 @@
 #include "common/model/archive.h"
 #include "common/model/digest.h"
 #include "common/model/record.h"
+#include "services/ingest/domain/stream_rules.h"
 
 namespace cairn::ingest {
 
@@ -35,7 +36,7 @@ class ChunkStreamRules {
   // `start` is the durable offset at which the archive goes on; no chunk is
   // longer than `max_chunk_bytes`, at most kMaxRecordPlainBytes.
   ChunkStreamRules(ArchiveKind kind, uint64_t max_chunk_bytes, uint64_t start)
-      : kind_(kind), max_chunk_bytes_(max_chunk_bytes), position_(start) {}
+      : kind_(kind), max_chunk_bytes_(max_chunk_bytes), order_(kind, start) {}
 
   // A chunk with the first bytes of its payload. InvalidArgument: a length, a
   // repeat or a payload out of its bounds, an encoding that is not taken, or
@@ -53,21 +54,20 @@ class ChunkStreamRules {
   absl::Status End(uint64_t size_bytes);
 
   // Where the archive stands, with the chunk whose payload comes.
-  uint64_t position() const { return position_; }
+  uint64_t position() const { return order_.position(); }
   // What the payload of the last chunk lacks.
   uint64_t missing_bytes() const { return missing_bytes_; }
 
  private:
-  absl::Status CheckPlace(uint64_t offset) const;
-  absl::Status CheckGrowth(uint64_t added) const;
+  absl::Status CheckWhole() const;
+  absl::Status CheckRoom() const;
   absl::Status CheckChunk(const ChunkHeader& header,
                           uint64_t payload_bytes) const;
 
   const ArchiveKind kind_;
   const uint64_t max_chunk_bytes_;
-  uint64_t position_;
+  StreamRules order_;
   uint64_t missing_bytes_ = 0;
-  bool ended_ = false;
 };
 
 }  // namespace cairn::ingest

@@ -25,11 +25,7 @@ absl::Status RangeRules::CheckPlace(uint64_t offset, uint64_t length) const {
 
 absl::Status RangeRules::Data(uint64_t offset, uint64_t size_bytes) {
   RETURN_IF_ERROR(CheckPlace(offset, size_bytes));
-  if (size_bytes > kMaxFrameBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data frame at ", offset, " has ", size_bytes,
-                     " bytes, allowed are 1..", kMaxFrameBytes));
-  }
+  RETURN_IF_ERROR(CheckFrame(offset, size_bytes));
   position_ = offset + size_bytes;
   return absl::OkStatus();
 }
@@ -42,7 +38,7 @@ absl::Status RangeRules::Hole(uint64_t offset, uint64_t length) {
 
 absl::Status RangeRules::Flush() const {
   if (!ended_) return absl::OkStatus();
-  return absl::InvalidArgumentError("a frame follows the end of the archive");
+  return absl::InvalidArgumentError("a message follows the end of the archive");
 }
 
 absl::Status RangeRules::End() {

@@ -16,51 +16,54 @@ absl::Status OffsetMismatch(absl::string_view what, uint64_t found,
       reason::kOffsetMismatch, {{"expected", absl::StrCat(expected)}});
 }
 
+absl::Status CheckFrame(uint64_t offset, uint64_t size_bytes) {
+  if (size_bytes > 0 && size_bytes <= kMaxFrameBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("data frame at ", offset, " has ", size_bytes,
+                   " bytes, allowed are 1..", kMaxFrameBytes));
+}
+
 absl::Status StreamRules::CheckPlace(uint64_t offset) const {
   RETURN_IF_ERROR(Flush());
   if (offset == position_) return absl::OkStatus();
-  return OffsetMismatch("frame offset", offset, position_);
+  return OffsetMismatch("message offset", offset, position_);
 }
 
-absl::Status StreamRules::CheckLength(uint64_t added) const {
+absl::Status StreamRules::Append(absl::string_view what, uint64_t offset,
+                                 uint64_t length) {
+  RETURN_IF_ERROR(CheckPlace(offset));
+  if (length == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " at ", offset, " has no length"));
+  }
   const uint64_t limit =
       kind_ == ArchiveKind::kBlob ? kMaxRecordPlainBytes : kMaxArchiveBytes;
-  if (added <= limit && position_ <= limit - added) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "archive has ", position_, " bytes and a frame of ", added,
-      " follows, allowed for a ", ArchiveKindName(kind_), " are ", limit));
+  if (length > limit || position_ > limit - length) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "archive has ", position_, " bytes and a ", what, " of ", length,
+        " follows, allowed for a ", ArchiveKindName(kind_), " are ", limit));
+  }
+  position_ += length;
+  return absl::OkStatus();
 }
 
 absl::Status StreamRules::Data(uint64_t offset, uint64_t size_bytes) {
   RETURN_IF_ERROR(CheckPlace(offset));
-  if (size_bytes == 0 || size_bytes > kMaxFrameBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data frame at ", offset, " has ", size_bytes,
-                     " bytes, allowed are 1..", kMaxFrameBytes));
-  }
-  RETURN_IF_ERROR(CheckLength(size_bytes));
-  position_ += size_bytes;
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckFrame(offset, size_bytes));
+  return Append("data frame", offset, size_bytes);
 }
 
 absl::Status StreamRules::Hole(uint64_t offset, uint64_t length) {
   RETURN_IF_ERROR(CheckPlace(offset));
   if (kind_ == ArchiveKind::kBlob) {
-    return absl::InvalidArgumentError(
-        "a hole in a blob; send its zeros as data");
+    return absl::InvalidArgumentError("a hole in a blob; send its zeros");
   }
-  if (length == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("hole at ", offset, " has no length"));
-  }
-  RETURN_IF_ERROR(CheckLength(length));
-  position_ += length;
-  return absl::OkStatus();
+  return Append("hole", offset, length);
 }
 
 absl::Status StreamRules::Flush() const {
   if (!ended_) return absl::OkStatus();
-  return absl::InvalidArgumentError("a frame follows the end of the archive");
+  return absl::InvalidArgumentError("a message follows the end of the archive");
 }
 
 absl::Status StreamRules::End(uint64_t size_bytes) {

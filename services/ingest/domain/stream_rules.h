@@ -16,6 +16,9 @@ inline constexpr uint64_t kMaxFrameBytes = uint64_t{1} << 20;
 absl::Status OffsetMismatch(absl::string_view what, uint64_t found,
                             uint64_t expected);
 
+// InvalidArgument, unless a data frame of `size_bytes` may be sent.
+absl::Status CheckFrame(uint64_t offset, uint64_t size_bytes);
+
 // The order and the offsets of the frames that write one archive. A frame
 // that is refused changes nothing. Pure; not thread-safe.
 //
@@ -36,12 +39,15 @@ class StreamRules {
   // OutOfRange (OFFSET_MISMATCH): the archive has another size.
   absl::Status End(uint64_t size_bytes);
 
+  // OutOfRange (OFFSET_MISMATCH): the archive does not stand at `offset`.
+  absl::Status CheckPlace(uint64_t offset) const;
+  // What `what` names ("hole") goes on the archive, without a limit of its
+  // own.
+  absl::Status Append(absl::string_view what, uint64_t offset, uint64_t length);
+
   uint64_t position() const { return position_; }
 
  private:
-  absl::Status CheckPlace(uint64_t offset) const;
-  absl::Status CheckLength(uint64_t added) const;
-
   const ArchiveKind kind_;
   uint64_t position_;
   bool ended_ = false;

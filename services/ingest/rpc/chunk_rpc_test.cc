@@ -1,12 +1,10 @@
 // WriteChunks and ReadChunks by their messages: a round trip, and what is
 // refused before the engine is asked.
 
-#include <deque>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "common/compression/zstd.h"
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
@@ -15,6 +13,7 @@
 #include "services/ingest/domain/reuse.h"
 #include "services/ingest/domain/stream_rules.h"
 #include "services/ingest/engine/ingest_harness.h"
+#include "services/ingest/rpc/fake_messages.h"
 #include "services/ingest/rpc/read_chunks.h"
 #include "services/ingest/rpc/write_chunks.h"
 
@@ -25,41 +24,7 @@ using absl::StatusCode;
 using testing::HasSubstr;
 using Request = v1::WriteChunksRequest;
 using Response = v1::WriteChunksResponse;
-
-// A call whose requests are all there; keeps the responses. Thread-safe.
-class FakeMessages final : public ChunkMessages {
- public:
-  explicit FakeMessages(std::vector<Request> requests)
-      : requests_(requests.begin(), requests.end()) {}
-
-  std::vector<Response> responses() {
-    absl::MutexLock lock(&mutex_);
-    return responses_;
-  }
-
-  bool Read(Request* message) override {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_ || requests_.empty()) return false;
-    *message = std::move(requests_.front());
-    requests_.pop_front();
-    return true;
-  }
-  void StopReading() override {
-    absl::MutexLock lock(&mutex_);
-    stopped_ = true;
-  }
-  bool Write(Response message) override {
-    absl::MutexLock lock(&mutex_);
-    responses_.push_back(std::move(message));
-    return true;
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Response> responses_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-};
+using Messages = FakeMessages<Request, Response>;
 
 class FakeWriter final : public MessageWriter<v1::ReadChunksResponse> {
  public:
@@ -119,12 +84,12 @@ class ChunkRpcTest : public testing::Test {
     request.mutable_begin()->set_kind(model::v1::ARCHIVE_KIND_STREAM);
     return request;
   }
-  absl::Status Serve(FakeMessages& messages) {
+  absl::Status Serve(Messages& messages) {
     return ServeWriteChunks(harness_.replica().backup(), harness_.admin(),
                             messages, &harness_.executor());
   }
   absl::Status Serve(std::vector<Request> requests) {
-    FakeMessages messages(std::move(requests));
+    Messages messages(std::move(requests));
     return Serve(messages);
   }
 
@@ -144,8 +109,8 @@ TEST_F(ChunkRpcTest, WhatIsWrittenIsRead) {
   Request flush;
   flush.mutable_flush();
   const uint64_t size = 2 * plain.size() + 17;
-  FakeMessages messages({Begin(), Chunk(0, plain), Hole(plain.size(), 7),
-                         in_two, fragment, flush, again, End(size)});
+  Messages messages({Begin(), Chunk(0, plain), Hole(plain.size(), 7), in_two,
+                     fragment, flush, again, End(size)});
   ASSERT_OK(Serve(messages));
   const std::vector<Response> responses = messages.responses();
   ASSERT_GE(responses.size(), 2u);

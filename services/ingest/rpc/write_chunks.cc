@@ -77,20 +77,12 @@ absl::StatusOr<std::optional<WrittenArchive>> TakeMessage(Request& request,
       RETURN_IF_ERROR(writer.Reuse(range));
       return std::nullopt;
     }
-    case Request::kHole:
-      RETURN_IF_ERROR(
-          writer.Hole(request.hole().offset(), request.hole().length()));
-      return std::nullopt;
-    case Request::kFlush:
-      RETURN_IF_ERROR(writer.Flush());
-      return std::nullopt;
     case Request::kEnd:
       return writer.End(request.end().size_bytes());
-    case Request::kBegin:
-    case Request::MESSAGE_NOT_SET:
-      break;
+    default:
+      RETURN_IF_ERROR(TakeHoleOrFlush(request, writer));
+      return std::nullopt;
   }
-  return absl::InvalidArgumentError("a message of the stream is empty");
 }
 
 }  // namespace

@@ -29,26 +29,10 @@ absl::StatusOr<OpenRangesRequest> ReadRangesBegin(const Request::Begin& begin) {
 // Hands one message to the writer. The last one gives the archive.
 absl::StatusOr<std::optional<WrittenArchive>> TakeMessage(Request& request,
                                                           RangeWriter& writer) {
-  switch (request.message_case()) {
-    case Request::kData:
-      RETURN_IF_ERROR(
-          writer.Write(request.data().offset(),
-                       std::move(*request.mutable_data()->mutable_data())));
-      return std::nullopt;
-    case Request::kHole:
-      RETURN_IF_ERROR(
-          writer.Hole(request.hole().offset(), request.hole().length()));
-      return std::nullopt;
-    case Request::kFlush:
-      RETURN_IF_ERROR(writer.Flush());
-      return std::nullopt;
-    case Request::kEnd:
-      return writer.End();
-    case Request::kBegin:
-    case Request::MESSAGE_NOT_SET:
-      break;
-  }
-  return absl::InvalidArgumentError("a message of the stream is empty");
+  if (request.has_end()) return writer.End();
+  RETURN_IF_ERROR(request.has_data() ? TakeData(request, writer)
+                                     : TakeHoleOrFlush(request, writer));
+  return std::nullopt;
 }
 
 }  // namespace

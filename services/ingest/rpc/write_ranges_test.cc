@@ -2,15 +2,14 @@
 
 #include "services/ingest/rpc/write_ranges.h"
 
-#include <deque>
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "services/ingest/engine/ingest_harness.h"
+#include "services/ingest/rpc/fake_messages.h"
 
 namespace cairn::ingest {
 namespace {
@@ -18,41 +17,7 @@ namespace {
 using absl::StatusCode;
 using Request = v1::WriteRangesRequest;
 using Response = v1::WriteRangesResponse;
-
-// A call whose requests are all there; keeps the responses. Thread-safe.
-class FakeMessages final : public RangeMessages {
- public:
-  explicit FakeMessages(std::vector<Request> requests)
-      : requests_(requests.begin(), requests.end()) {}
-
-  std::vector<Response> responses() {
-    absl::MutexLock lock(&mutex_);
-    return responses_;
-  }
-
-  bool Read(Request* message) override {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_ || requests_.empty()) return false;
-    *message = std::move(requests_.front());
-    requests_.pop_front();
-    return true;
-  }
-  void StopReading() override {
-    absl::MutexLock lock(&mutex_);
-    stopped_ = true;
-  }
-  bool Write(Response message) override {
-    absl::MutexLock lock(&mutex_);
-    responses_.push_back(std::move(message));
-    return true;
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Response> responses_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-};
+using Messages = FakeMessages<Request, Response>;
 
 Request Data(uint64_t offset, const std::string& bytes) {
   Request request;
@@ -102,12 +67,12 @@ class WriteRangesTest : public testing::Test {
     begin.set_size_bytes(old_.size());
     return request;
   }
-  absl::Status Serve(FakeMessages& messages) {
+  absl::Status Serve(Messages& messages) {
     return ServeWriteRanges(harness_.replica().backup(), harness_.admin(),
                             messages, &harness_.executor());
   }
   absl::Status Serve(std::vector<Request> requests) {
-    FakeMessages messages(std::move(requests));
+    Messages messages(std::move(requests));
     return Serve(messages);
   }
 
@@ -118,8 +83,8 @@ class WriteRangesTest : public testing::Test {
 };
 
 TEST_F(WriteRangesTest, WhatIsWrittenIsRead) {
-  FakeMessages messages({Begin(), Data(10, "12345"), Flush(), Hole(50'000, 7),
-                         Data(60'000, "6"), End()});
+  Messages messages({Begin(), Data(10, "12345"), Flush(), Hole(50'000, 7),
+                     Data(60'000, "6"), End()});
   ASSERT_OK(Serve(messages));
   const std::vector<Response> responses = messages.responses();
   ASSERT_GE(responses.size(), 2u);

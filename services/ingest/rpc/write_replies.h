@@ -97,6 +97,24 @@ class WriteReplies final : public ArchivePipeline::Listener {
   bool sending_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Hands on the bytes of a message that has data.
+template <typename Request, typename Writer>
+absl::Status TakeData(Request& request, Writer& writer) {
+  return writer.Write(request.data().offset(),
+                      std::move(*request.mutable_data()->mutable_data()));
+}
+
+// Hands on a message of those that all ways have; one that is none of them
+// is refused.
+template <typename Request, typename Writer>
+absl::Status TakeHoleOrFlush(const Request& request, Writer& writer) {
+  if (request.has_hole()) {
+    return writer.Hole(request.hole().offset(), request.hole().length());
+  }
+  if (request.has_flush()) return writer.Flush();
+  return absl::InvalidArgumentError("a message of the stream is empty");
+}
+
 // Serves a call from its first message to its last.
 //   open(begin, listener)    opens the stream: StatusOr<unique_ptr<...>>
 //   take(request, writer)    hands on a message that is not begin:

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/concurrency/cancellation.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "services/ingest/engine/ingest_harness.h"
+#include "services/ingest/rpc/fake_messages.h"
 
 namespace cairn::ingest {
 namespace {
@@ -20,63 +20,8 @@ namespace {
 using absl::StatusCode;
 using Request = v1::WriteStreamRequest;
 using Response = v1::WriteStreamResponse;
+using Messages = FakeMessages<Request, Response>;
 using testing::HasSubstr;
-
-// Both directions of a call, in memory. Thread-safe.
-class FakeMessages final : public WriteMessages {
- public:
-  void Send(Request request) {
-    absl::MutexLock lock(&mutex_);
-    requests_.push_back(std::move(request));
-  }
-  void HalfClose() {
-    absl::MutexLock lock(&mutex_);
-    half_closed_ = true;
-  }
-  // Waits for one more response.
-  Response Receive() {
-    absl::MutexLock lock(&mutex_);
-    const auto is_there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return !responses_.empty();
-    };
-    mutex_.Await(absl::Condition(&is_there));
-    Response response = std::move(responses_.front());
-    responses_.pop_front();
-    return response;
-  }
-  std::deque<Response> responses() {
-    absl::MutexLock lock(&mutex_);
-    return responses_;
-  }
-
-  bool Read(Request* message) override {
-    absl::MutexLock lock(&mutex_);
-    const auto can_return = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return stopped_ || half_closed_ || !requests_.empty();
-    };
-    mutex_.Await(absl::Condition(&can_return));
-    if (stopped_ || requests_.empty()) return false;
-    *message = std::move(requests_.front());
-    requests_.pop_front();
-    return true;
-  }
-  void StopReading() override {
-    absl::MutexLock lock(&mutex_);
-    stopped_ = true;
-  }
-  bool Write(Response message) override {
-    absl::MutexLock lock(&mutex_);
-    responses_.push_back(std::move(message));
-    return true;
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Response> responses_ ABSL_GUARDED_BY(mutex_);
-  bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 class WriteStreamTest : public testing::Test {
  protected:
@@ -119,7 +64,7 @@ class WriteStreamTest : public testing::Test {
 
   IngestHarness harness_;
   Session session_;
-  FakeMessages messages_;
+  Messages messages_;
 };
 
 TEST_F(WriteStreamTest, AnswersStartedThenFinished) {
@@ -134,7 +79,7 @@ TEST_F(WriteStreamTest, AnswersStartedThenFinished) {
 
 TEST_F(WriteStreamTest, RefusesMessagesOutOfOrder) {
   EXPECT_THAT(Serve({}), StatusIs(StatusCode::kInvalidArgument));
-  FakeMessages none;
+  Messages none;
   for (const std::vector<Request>& wrong : std::vector<std::vector<Request>>{
            {Data(0, "x")},
            {End(0)},
@@ -144,7 +89,7 @@ TEST_F(WriteStreamTest, RefusesMessagesOutOfOrder) {
            {Begin("a"), Data(0, std::string(kMaxFrameBytes + 1, 'x'))},
            {Begin("a"), Data(0, "x")},
            {Begin(".a")}}) {
-    FakeMessages messages;
+    Messages messages;
     for (const Request& request : wrong) messages.Send(request);
     messages.HalfClose();
     EXPECT_THAT(ServeWriteStream(harness_.replica().backup(), harness_.admin(),
@@ -152,7 +97,7 @@ TEST_F(WriteStreamTest, RefusesMessagesOutOfOrder) {
                 StatusIs(StatusCode::kInvalidArgument));
   }
   // None of them has left the archive taken.
-  FakeMessages good;
+  Messages good;
   good.Send(Begin("a"));
   good.Send(End(0));
   EXPECT_OK(ServeWriteStream(harness_.replica().backup(), harness_.admin(),
