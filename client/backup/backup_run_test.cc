@@ -130,7 +130,9 @@ TEST_P(BackupRunTest, TellsHowMuchOfAnArchiveIsNew) {
   ASSERT_OK(Run({File("a.img", content)}));
   EXPECT_EQ(last.plain_bytes, content.size());
   EXPECT_LT(last.new_bytes, content.size());
-  if (GetParam() == BackupWay::kChunks) EXPECT_EQ(last.new_bytes, 0u);
+  if (GetParam() == BackupWay::kChunks) {
+    EXPECT_EQ(last.new_bytes, 0u);
+  }
 }
 
 TEST_P(BackupRunTest, AFileSurvivesStreamsThatBreakAnywhere) {

@@ -1,6 +1,7 @@
 // WriteChunks and ReadChunks by their messages: a round trip, and what is
 // refused before the engine is asked.
 
+#include <deque>
 #include <random>
 #include <string>
 #include <vector>
@@ -112,7 +113,7 @@ TEST_F(ChunkRpcTest, WhatIsWrittenIsRead) {
   Messages messages({Begin(), Chunk(0, plain), Hole(plain.size(), 7), in_two,
                      fragment, flush, again, End(size)});
   ASSERT_OK(Serve(messages));
-  const std::vector<Response> responses = messages.responses();
+  const std::deque<Response> responses = messages.responses();
   ASSERT_GE(responses.size(), 2u);
   EXPECT_EQ(responses.front().started().offset(), 0u);
   const v1::WriteFinished& finished = responses.back().finished();

@@ -2,6 +2,7 @@
 
 #include "services/ingest/rpc/write_ranges.h"
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,7 @@ TEST_F(WriteRangesTest, WhatIsWrittenIsRead) {
   Messages messages({Begin(), Data(10, "12345"), Flush(), Hole(50'000, 7),
                      Data(60'000, "6"), End()});
   ASSERT_OK(Serve(messages));
-  const std::vector<Response> responses = messages.responses();
+  const std::deque<Response> responses = messages.responses();
   ASSERT_GE(responses.size(), 2u);
   EXPECT_EQ(responses.front().started().offset(), 0u);
   EXPECT_EQ(responses.front().started().chunker().name(), kSmallChunks.name);
