@@ -42,6 +42,7 @@ readonly TEST_PACKAGES=(
   e2fsprogs
   git
   openssl
+  patch
   prometheus
   python3-grpcio
   python3-protobuf

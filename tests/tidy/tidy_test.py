@@ -2,6 +2,7 @@
 """That tidy.py finds what it is there to find, and the tree is clean."""
 
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -94,6 +95,16 @@ class Tree(unittest.TestCase):
     def test_the_tree_keeps_the_rules(self):
         errors = tidy.check(ROOT)
         self.assertEqual([f"{p}:{n}: {w}" for p, n, w in errors], [])
+
+    def test_every_mutation_applies(self):
+        patches = sorted((ROOT / "tests/fault/mutations").glob("*.patch"))
+        self.assertTrue(patches)
+        for patch in patches:
+            with self.subTest(patch.name), patch.open() as lines:
+                tried = subprocess.run(
+                    ["patch", "-p1", "--dry-run", "--batch"], cwd=ROOT,
+                    stdin=lines, capture_output=True, text=True, check=False)
+                self.assertEqual(tried.returncode, 0, tried.stdout)
 
 
 if __name__ == "__main__":
