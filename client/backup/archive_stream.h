@@ -113,17 +113,24 @@ class ArchiveStream {
   }
 
   // Sends `end` and waits until the archive is whole.
-  absl::StatusOr<ingest::v1::WriteFinished> End(uint64_t size_bytes) {
-    Request end;
-    end.mutable_end()->set_size_bytes(size_bytes);
+  absl::StatusOr<ingest::v1::WriteFinished> End(Request end) {
     RETURN_IF_ERROR(Send(std::move(end)));
-    WriteState state = stream_->WaitUntil(
-        [](const WriteState& now) { return now.finished; }, kWriteStallTimeout);
-    if (!state.finished) {
-      return state.ended ? EarlyEnd(state)
-                         : absl::UnavailableError("no answer to `end`");
+    WriteState state;
+    // However long the server works on the rest, as long as it gets on.
+    while (!state.finished) {
+      const uint64_t before = totals_->durable_bytes;
+      state = stream_->WaitUntil(
+          [before](const WriteState& now) {
+            return now.finished || now.durable_bytes > before;
+          },
+          kWriteStallTimeout);
+      if (!state.finished && state.ended) return EarlyEnd(state);
+      if (!state.finished && state.durable_bytes <= before) {
+        return absl::UnavailableError("no answer to `end`");
+      }
+      totals_->durable_bytes = std::max(before, state.durable_bytes);
+      budget_->Progress();
     }
-    budget_->Progress();
     // Leaving at once would cancel a call that is about to end by itself.
     stream_->WaitUntil([](const WriteState& now) { return now.ended; },
                        kWriteGoodbyeTimeout);

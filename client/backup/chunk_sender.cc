@@ -7,9 +7,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "client/backup/archive_standing.h"
 #include "client/backup/chunk_plan.h"
 #include "client/backup/frame_cutter.h"
+#include "client/backup/send_attempts.h"
 #include "client/transfer/task_result.h"
 #include "common/chunking/chunker.h"
 #include "common/chunking/zero_run.h"
@@ -291,12 +291,11 @@ absl::StatusOr<SentArchive> ChunkSender::Attempt::End() {
     StartHashing(*std::move(last));
   }
   RETURN_IF_ERROR(Drain());
+  WriteChunksRequest end;
+  end.mutable_end()->set_size_bytes(source_->position());
   ASSIGN_OR_RETURN(ingest::v1::WriteFinished finished,
-                   stream_.End(source_->position()));
-  SentArchive sent = {.size_bytes = source_->position(),
-                      .read_bytes = sender_->read_bytes_,
-                      .sent_bytes = sender_->totals_.sent_bytes,
-                      .reused_bytes = sender_->reused_bytes_};
+                   stream_.End(std::move(end)));
+  SentArchive sent = sender_->Count(source_->position());
   if (start_.offset == 0) {
     sent.statistics = std::move(*finished.mutable_statistics());
   }
@@ -313,31 +312,29 @@ ChunkSender::ChunkSender(const SendOptions& options,
             environment.catalog) {}
 
 absl::StatusOr<SentArchive> ChunkSender::Send(Source& source, uint64_t offset) {
-  while (true) {
-    RETURN_IF_ERROR(source.Rewind(offset));
-    const Place start = PlaceAt(offset);
-    base_.Restart(start.base_offset);
-    absl::StatusOr<SentArchive> sent = Attempt(this, &source, start).Run();
-    if (sent.ok()) return sent;
-    const bool exists = HasReason(sent.status(), reason::kArchiveExists);
-    if (HasReason(sent.status(), reason::kReuseRefused)) {
-      RETURN_IF_ERROR(NoteRefusal(sent.status()));
-    } else if (!exists) {
-      RETURN_IF_ERROR(environment_.budget->WaitAfter(sent.status()));
-    }
-    ASSIGN_OR_RETURN(const ArchiveStanding standing,
-                     FindStanding(options_.session, options_.archive,
-                                  *environment_.remote, *environment_.budget));
-    if (standing.complete) {
-      return SentArchive{.size_bytes = standing.bytes,
-                         .read_bytes = read_bytes_,
-                         .sent_bytes = totals_.sent_bytes,
-                         .reused_bytes = reused_bytes_};
-    }
-    // An archive that exists and is not complete would loop for ever.
-    if (exists) return sent;
-    offset = standing.bytes;
-  }
+  return SendByAttempts(
+      options_, offset,
+      {.attempt = [&](uint64_t from) -> absl::StatusOr<SentArchive> {
+         RETURN_IF_ERROR(source.Rewind(from));
+         const Place start = PlaceAt(from);
+         base_.Restart(start.base_offset);
+         return Attempt(this, &source, start).Run();
+       },
+       .recover =
+           [this](const absl::Status& error) {
+             return HasReason(error, reason::kReuseRefused)
+                        ? NoteRefusal(error)
+                        : environment_.budget->WaitAfter(error);
+           },
+       .count = [this](uint64_t size_bytes) { return Count(size_bytes); }},
+      *environment_.remote, *environment_.budget);
+}
+
+SentArchive ChunkSender::Count(uint64_t size_bytes) const {
+  return {.size_bytes = size_bytes,
+          .read_bytes = read_bytes_,
+          .sent_bytes = totals_.sent_bytes,
+          .reused_bytes = reused_bytes_};
 }
 
 absl::Status ChunkSender::NoteRefusal(const absl::Status& error) {

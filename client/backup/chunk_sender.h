@@ -10,9 +10,9 @@
 #include "client/backup/archive_stream.h"
 #include "client/backup/base_index.h"
 #include "client/backup/refused_ranges.h"
+#include "client/backup/send_options.h"
 #include "client/backup/sent_archive.h"
 #include "client/backup/source.h"
-#include "client/backup/stream_sender.h"
 #include "client/remote/backup_remote.h"
 #include "client/remote/catalog_remote.h"
 #include "client/remote/retry_budget.h"
@@ -67,6 +67,7 @@ class ChunkSender {
   // OK: `error` was a refusal that is remembered, so that the archive is to
   // be resumed at once.
   absl::Status NoteRefusal(const absl::Status& error);
+  SentArchive Count(uint64_t size_bytes) const;
   void NoteMatch(const Place& match);
   Place PlaceAt(uint64_t offset) const;
 

@@ -2,48 +2,25 @@
 
 #include <utility>
 
-#include "client/backup/archive_standing.h"
-#include "common/status/reason.h"
+#include "client/backup/frame_sending.h"
+#include "client/backup/send_attempts.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
-namespace {
 
 using ingest::v1::WriteStreamRequest;
 
-WriteStreamRequest ToRequest(Frame frame) {
-  WriteStreamRequest request;
-  if (frame.hole_bytes > 0) {
-    request.mutable_hole()->set_offset(frame.offset);
-    request.mutable_hole()->set_length(frame.hole_bytes);
-  } else {
-    request.mutable_data()->set_offset(frame.offset);
-    request.mutable_data()->set_data(std::move(frame.data));
-  }
-  return request;
-}
-
-}  // namespace
-
 absl::StatusOr<SentArchive> StreamSender::Send(Source& source,
                                                uint64_t offset) {
-  while (true) {
-    absl::StatusOr<SentArchive> sent = Attempt(source, offset);
-    if (sent.ok()) return sent;
-    const bool exists = HasReason(sent.status(), reason::kArchiveExists);
-    if (!exists) RETURN_IF_ERROR(budget_->WaitAfter(sent.status()));
-    ASSIGN_OR_RETURN(
-        const ArchiveStanding standing,
-        FindStanding(options_.session, options_.archive, *remote_, *budget_));
-    if (standing.complete) {
-      return SentArchive{.size_bytes = standing.bytes,
-                         .read_bytes = read_bytes_,
-                         .sent_bytes = totals_.sent_bytes};
-    }
-    // An archive that exists and is not complete would loop for ever.
-    if (exists) return sent;
-    offset = standing.bytes;
-  }
+  return SendByAttempts(
+      options_, offset,
+      {.attempt = [&](uint64_t from) { return Attempt(source, from); },
+       .recover =
+           [this](const absl::Status& error) {
+             return budget_->WaitAfter(error);
+           },
+       .count = [this](uint64_t size_bytes) { return Count(size_bytes); }},
+      *remote_, *budget_);
 }
 
 absl::StatusOr<SentArchive> StreamSender::Attempt(Source& source,
@@ -59,35 +36,25 @@ absl::StatusOr<SentArchive> StreamSender::Attempt(Source& source,
   begin.mutable_begin()->set_kind(options_.kind);
   begin.mutable_begin()->set_resume_offset(offset);
   RETURN_IF_ERROR(stream.Begin(std::move(begin), offset).status());
-  while (true) {
-    RETURN_IF_ERROR(stream.Advance(source));
-    ASSIGN_OR_RETURN(SourceStep step, source.Next());
-    if (step.kind == SourceStep::Kind::kEnd) {
-      ASSIGN_OR_RETURN(const ingest::v1::WriteFinished finished,
-                       stream.End(source.position()));
-      SentArchive sent = {.size_bytes = source.position(),
-                          .read_bytes = read_bytes_,
-                          .sent_bytes = totals_.sent_bytes};
-      if (offset == 0) sent.statistics = finished.statistics();
-      return sent;
-    }
-    if (step.kind == SourceStep::Kind::kIdle) continue;
-    if (step.kind == SourceStep::Kind::kFull) {
-      RETURN_IF_ERROR(stream.WaitForRoom());
-      continue;
-    }
-    const uint64_t sent = step.frame.end();
-    read_bytes_ += step.frame.length();
-    RETURN_IF_ERROR(stream.Send(ToRequest(std::move(step.frame))));
-    RETURN_IF_ERROR(stream.FlushIfDue(sent));
-    Report(source, sent);
-  }
+  RETURN_IF_ERROR(SendFrames(source, stream, [&](const Frame& frame) {
+    read_bytes_ += frame.length();
+    (*progress_)(TransferProgress{.archive = options_.archive,
+                                  .bytes = frame.end(),
+                                  .size_bytes = source.size_bytes()});
+  }));
+  WriteStreamRequest end;
+  end.mutable_end()->set_size_bytes(source.position());
+  ASSIGN_OR_RETURN(ingest::v1::WriteFinished finished,
+                   stream.End(std::move(end)));
+  SentArchive sent = Count(source.position());
+  if (offset == 0) sent.statistics = std::move(*finished.mutable_statistics());
+  return sent;
 }
 
-void StreamSender::Report(const Source& source, uint64_t bytes) const {
-  (*progress_)(TransferProgress{.archive = options_.archive,
-                                .bytes = bytes,
-                                .size_bytes = source.size_bytes()});
+SentArchive StreamSender::Count(uint64_t size_bytes) const {
+  return {.size_bytes = size_bytes,
+          .read_bytes = read_bytes_,
+          .sent_bytes = totals_.sent_bytes};
 }
 
 }  // namespace cairn::client

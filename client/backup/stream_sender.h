@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "absl/status/statusor.h"
-#include "cairn/model/v1/model.pb.h"
 #include "client/backup/archive_stream.h"
+#include "client/backup/send_options.h"
 #include "client/backup/sent_archive.h"
 #include "client/backup/source.h"
 #include "client/remote/backup_remote.h"
@@ -13,16 +12,6 @@
 #include "client/transfer/transfer_progress.h"
 
 namespace cairn::client {
-
-// Which archive of which open session a sender writes, and how.
-struct SendOptions {
-  std::string session;  // resource name
-  std::string archive;
-  model::v1::ArchiveKind kind = model::v1::ARCHIVE_KIND_STREAM;
-  // Asks for a watermark after this many bytes without one; 0: never,
-  // the server's own interval is short enough.
-  uint64_t flush_interval_bytes = 0;
-};
 
 // Sends one archive of an open session as raw bytes, however often the
 // connection breaks: asks how far it is durable, lets the source go back
@@ -44,7 +33,7 @@ class StreamSender {
 
  private:
   absl::StatusOr<SentArchive> Attempt(Source& source, uint64_t offset);
-  void Report(const Source& source, uint64_t bytes) const;
+  SentArchive Count(uint64_t size_bytes) const;
 
   const SendOptions options_;
   BackupRemote* const remote_;
