@@ -42,29 +42,32 @@ absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Open(
       std::move(file), facts, options.kind, interrupt, problems));
 }
 
-absl::StatusOr<SourceStep> FileSource::Next() {
+absl::StatusOr<SourceStep> FileSource::NextWithin(uint64_t end,
+                                                  uint64_t min_hole_bytes) {
   RETURN_IF_ERROR(interrupt_->Check());
-  const uint64_t size = opened_.size_bytes;
-  if (position_ >= size) {
+  if (position_ >= opened_.size_bytes) {
     RETURN_IF_ERROR(ReportChange());
     return SourceStep{.kind = SourceStep::Kind::kEnd};
   }
   RETURN_IF_ERROR(FindExtent());
-  if (extent_.is_hole) return HoleTo(extent_.end);
-
+  const uint64_t run_end = std::min(extent_.end, end);
+  if (extent_.is_hole && run_end - position_ >= min_hole_bytes) {
+    return HoleTo(run_end);
+  }
   // Frames end at multiples of their size, so that the zeros of an image are
   // found at the same places in each backup.
-  const uint64_t end = std::min(
-      extent_.end, (position_ / kFrameBytes + 1) * uint64_t{kFrameBytes});
-  ASSIGN_OR_RETURN(std::string data, file_.Read(position_, end - position_));
+  const uint64_t frame_end =
+      std::min(run_end, (position_ / kFrameBytes + 1) * uint64_t{kFrameBytes});
+  const uint64_t wanted = frame_end - position_;
+  ASSIGN_OR_RETURN(std::string data, file_.Read(position_, wanted));
   if (data.empty()) {
     ReportShort();
-    if (kind_ != ArchiveKind::kBlob) return HoleTo(size);
-    data.assign(end - position_, '\0');
+    if (kind_ != ArchiveKind::kBlob) return HoleTo(end);
+    data.assign(wanted, '\0');
   }
-  if (kind_ == ArchiveKind::kImage && data.size() == end - position_ &&
-      IsAllZero(data)) {
-    return HoleTo(end);
+  if (kind_ == ArchiveKind::kImage && data.size() == wanted &&
+      wanted >= min_hole_bytes && IsAllZero(data)) {
+    return HoleTo(frame_end);
   }
   SourceStep step = {.kind = SourceStep::Kind::kFrame};
   step.frame = Frame{.offset = position_, .data = std::move(data)};

@@ -34,10 +34,18 @@ class FileSource final : public Source {
   static absl::StatusOr<std::unique_ptr<FileSource>> Open(
       const Options& options, const Interrupt* interrupt, ProblemLog* problems);
 
-  absl::StatusOr<SourceStep> Next() override;
+  absl::StatusOr<SourceStep> Next() override {
+    return NextWithin(opened_.size_bytes, 1);
+  }
   void Release(uint64_t) override {}
   absl::Status Rewind(uint64_t offset) override;
   uint64_t position() const override { return position_; }
+
+  // As Next, but the piece ends at `end` at the latest, which is above
+  // position() unless that is the end of the file, and what is not a hole of
+  // `min_hole_bytes` is data.
+  absl::StatusOr<SourceStep> NextWithin(uint64_t end, uint64_t min_hole_bytes);
+
   std::optional<uint64_t> size_bytes() const override {
     return opened_.size_bytes;
   }

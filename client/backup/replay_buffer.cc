@@ -7,20 +7,34 @@
 
 namespace cairn::client {
 
-void ReplayBuffer::Append(std::string data) {
-  const uint64_t length = data.size();
-  frames_.push_back(Frame{.offset = end_, .data = std::move(data)});
-  end_ += length;
+void ReplayBuffer::Append(Frame piece) {
+  end_ = piece.end();
+  held_ += CostOf(piece);
+  frames_.push_back(std::move(piece));
 }
 
+void ReplayBuffer::Append(std::string data) {
+  Append(Frame{.offset = end_, .data = std::move(data)});
+}
+
+void ReplayBuffer::SkipTo(uint64_t offset) { end_ = offset; }
+
 std::optional<Frame> ReplayBuffer::Next() {
-  if (position_ == end_) return std::nullopt;
   // Nearly always the last piece; after a Rewind a few hundred at most.
   const auto piece = std::upper_bound(
       frames_.begin(), frames_.end(), position_,
       [](uint64_t offset, const Frame& frame) { return offset < frame.end(); });
-  Frame frame = {.offset = position_,
-                 .data = piece->data.substr(position_ - piece->offset)};
+  if (piece == frames_.end()) {
+    position_ = end_;
+    return std::nullopt;
+  }
+  const uint64_t offset = std::max(position_, piece->offset);
+  Frame frame = {.offset = offset};
+  if (piece->hole_bytes > 0) {
+    frame.hole_bytes = piece->end() - offset;
+  } else {
+    frame.data = piece->data.substr(offset - piece->offset);
+  }
   position_ = frame.end();
   return frame;
 }
@@ -29,6 +43,7 @@ void ReplayBuffer::Release(uint64_t offset) {
   while (!frames_.empty() && frames_.front().end() <= offset &&
          frames_.front().end() <= position_) {
     begin_ = frames_.front().end();
+    held_ -= CostOf(frames_.front());
     frames_.pop_front();
   }
 }

@@ -31,7 +31,7 @@ TEST(ReplayBufferTest, GivesEachByteOnceUntilItIsRewound) {
 }
 
 TEST(ReplayBufferTest, IsFullUntilBytesAreReleased) {
-  ReplayBuffer buffer(6);
+  ReplayBuffer buffer(2 * (3 + ReplayBuffer::kPieceCost));
   buffer.Append("abc");
   EXPECT_FALSE(buffer.full());
   buffer.Append("def");
@@ -64,6 +64,41 @@ TEST(ReplayBufferTest, KeepsBytesThatWereReleasedBeforeTheyWereSentAgain) {
   ASSERT_OK(buffer.Rewind(0));
   buffer.Release(3);
   EXPECT_EQ(ReadAll(buffer), "abc");
+}
+
+TEST(ReplayBufferTest, KeepsGapsAndHoles) {
+  ReplayBuffer buffer(1000);
+  buffer.Append(Frame{.offset = 10, .data = "abc"});
+  buffer.Append(Frame{.offset = 100, .hole_bytes = 50});
+  buffer.SkipTo(1000);
+  EXPECT_EQ(ReadAll(buffer), "abc");
+  EXPECT_EQ(buffer.position(), 1000u);
+  // Into a piece, between pieces, into a hole, behind all.
+  ASSERT_OK(buffer.Rewind(11));
+  EXPECT_EQ(buffer.Next()->data, "bc");
+  ASSERT_OK(buffer.Rewind(50));
+  EXPECT_EQ(buffer.Next()->offset, 100u);
+  ASSERT_OK(buffer.Rewind(120));
+  const std::optional<Frame> hole = buffer.Next();
+  ASSERT_TRUE(hole.has_value());
+  EXPECT_EQ(hole->offset, 120u);
+  EXPECT_EQ(hole->hole_bytes, 30u);
+  ASSERT_OK(buffer.Rewind(999));
+  EXPECT_FALSE(buffer.Next().has_value());
+  EXPECT_THAT(buffer.Rewind(1001), StatusIs(absl::StatusCode::kOutOfRange));
+  buffer.Release(60);
+  EXPECT_EQ(buffer.begin(), 13u);
+  EXPECT_OK(buffer.Rewind(60));
+  EXPECT_THAT(buffer.Rewind(12), StatusIs(absl::StatusCode::kOutOfRange));
+}
+
+TEST(ReplayBufferTest, ManySmallPiecesFillItToo) {
+  ReplayBuffer buffer(10'000);
+  int pieces = 0;
+  for (; !buffer.full(); ++pieces) {
+    buffer.Append(Frame{.offset = buffer.end() + 1, .data = "x"});
+  }
+  EXPECT_LT(pieces, 200);
 }
 
 TEST(ReplayBufferTest, AgreesWithAPlainStringUnderRandomUse) {

@@ -15,20 +15,21 @@ struct SourceStep {
     kFrame,  // `frame` is the next piece, never empty
     kIdle,   // nothing for now: look after other things and ask again
     kFull,   // nothing before Release is called with a higher offset
-    kEnd,    // the archive is whole; its size is Source::position()
+    kEnd,    // that was all; the archive's size is Source::position()
   };
   Kind kind = Kind::kEnd;
   Frame frame;
 };
 
-// The bytes of one archive, in order. One thread.
+// The bytes of one archive, in order: all of them, without gaps, or, where the
+// class says so, those that changed since its base. One thread.
 class Source {
  public:
   virtual ~Source() = default;
 
-  // The piece at position(), which moves behind it. Blocks for a moment
-  // at most, unless it works. Cancelled: the user interrupted. Else
-  // LocalErrors.
+  // The piece at position(), or behind a gap; position() moves behind it.
+  // Blocks for a moment at most, unless it works. Cancelled: the user
+  // interrupted. Else LocalErrors.
   virtual absl::StatusOr<SourceStep> Next() = 0;
 
   // What is below `offset` is durable at the server and not asked for again.
