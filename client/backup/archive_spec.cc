@@ -30,6 +30,7 @@ absl::StatusOr<ArchiveSpec> ArchiveSpec::Parse(std::string_view text) {
   const bool from_stdin = spec.path == "-";
   if (absl::EndsWith(spec.name, ".img")) {
     spec.kind = ArchiveKind::kImage;
+    if (from_stdin) spec.source = SourceKind::kPipe;
   } else if (absl::EndsWith(spec.name, ".raw")) {
     spec.source = from_stdin ? SourceKind::kPipe : SourceKind::kFile;
   } else if (absl::EndsWith(spec.name, ".blob")) {
@@ -40,7 +41,8 @@ absl::StatusOr<ArchiveSpec> ArchiveSpec::Parse(std::string_view text) {
     return Refuse(text, "the name does not end in .img, .raw, .blob or .tar");
   }
   if (from_stdin && spec.source != SourceKind::kPipe) {
-    return Refuse(text, "only .raw is read from stdin");
+    return Refuse(text,
+                  "only .raw, and what changed of an .img, is read from stdin");
   }
   return spec;
 }

@@ -16,7 +16,8 @@ enum class SourceKind {
 };
 
 // One ARCHIVE argument of `cairn backup`, "NAME.KIND:PATH":
-//   NAME.img:PATH   image of a file or block device
+//   NAME.img:PATH   image of a file or block device; PATH "-" is stdin, with
+//                   what changed of the image (see diff_parser.h)
 //   NAME.raw:PATH   stream of a file; PATH "-" is stdin
 //   NAME.blob:PATH  a small file, one chunk
 //   NAME.tar:PATH   stream, a tar of a directory

@@ -16,6 +16,9 @@ TEST(ArchiveSpecTest, TakesTheKindFromTheName) {
   EXPECT_THAT(ArchiveSpec::Parse("dump.raw:-"),
               IsOkAndHolds(ArchiveSpec{"dump.raw", ArchiveKind::kStream,
                                        SourceKind::kPipe, "-"}));
+  EXPECT_THAT(ArchiveSpec::Parse("disk0.img:-"),
+              IsOkAndHolds(ArchiveSpec{"disk0.img", ArchiveKind::kImage,
+                                       SourceKind::kPipe, "-"}));
   EXPECT_THAT(ArchiveSpec::Parse("dump.raw:./-"),
               IsOkAndHolds(ArchiveSpec{"dump.raw", ArchiveKind::kStream,
                                        SourceKind::kFile, "./-"}));
@@ -35,7 +38,7 @@ TEST(ArchiveSpecTest, KeepsColonsOfThePath) {
 
 TEST(ArchiveSpecTest, SaysWhatIsAllowed) {
   for (const char* text : {"", "a.img", "a.img:", "a.exe:/x", "noending:/x",
-                           "a.img:-", "a.tar:-", "a.blob:-", ":/x"}) {
+                           "a.tar:-", "a.blob:-", ":/x"}) {
     EXPECT_THAT(ArchiveSpec::Parse(text),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << text;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "client/backup/archive_spec.h"
+#include "client/backup/range_list.h"
 #include "common/model/names.h"
 
 namespace cairn::client {
@@ -28,6 +30,15 @@ struct ResumeOptions {
   std::string state_directory;
 };
 
+// Images that are written as those of a snapshot before, with some ranges
+// changed: each that has a list, and one that comes from stdin, which is a
+// diff. With a base there is such an image, and without one there is none.
+struct ChangesRequest {
+  // What the ranges are relative to: the newest snapshot of the group.
+  std::optional<SnapshotName> base;
+  std::map<std::string, RangeList> ranges;  // by archive; of files, devices
+};
+
 // What to back up, and as what.
 struct BackupRequest {
   GroupName group;
@@ -37,8 +48,18 @@ struct BackupRequest {
   std::string client_label;
   std::vector<std::string> exclude;  // of .tar archives
   bool all_file_systems = false;     // of .tar archives
-  BackupWay way = BackupWay::kBest;  // but of blobs, which are one chunk
+  // But of blobs, which are one chunk, and of what is written as changes.
+  BackupWay way = BackupWay::kBest;
+  ChangesRequest changes;
   ResumeOptions resume;
 };
+
+// True if the archive is written as changes of the request's base.
+inline bool IsWrittenAsChanges(const ArchiveSpec& spec,
+                               const BackupRequest& request) {
+  return request.changes.base.has_value() && spec.kind == ArchiveKind::kImage &&
+         (spec.source == SourceKind::kPipe ||
+          request.changes.ranges.count(spec.name) > 0);
+}
 
 }  // namespace cairn::client

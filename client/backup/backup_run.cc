@@ -6,9 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/backup/archive_standing.h"
+#include "client/backup/changed_file_source.h"
 #include "client/backup/chunk_sender.h"
+#include "client/backup/diff_source.h"
 #include "client/backup/file_source.h"
 #include "client/backup/pipe_producer.h"
+#include "client/backup/range_base.h"
+#include "client/backup/range_sender.h"
 #include "client/backup/stream_sender.h"
 #include "client/backup/stream_source.h"
 #include "client/backup/tar_producer.h"
@@ -24,6 +28,13 @@ namespace {
 constexpr uint64_t kLongestFlushInterval = StreamSource::kBufferBytes / 2;
 constexpr size_t kMaxArchives = 256;
 constexpr char kWriteChunksFeature[] = "write-chunks";
+constexpr char kWriteRangesFeature[] = "write-ranges";
+
+bool Has(const ingest::v1::GetCapabilitiesResponse& server,
+         const char* feature) {
+  return std::find(server.features().begin(), server.features().end(),
+                   feature) != server.features().end();
+}
 
 model::v1::ArchiveKind ToProtoKind(ArchiveKind kind) {
   switch (kind) {
@@ -46,6 +57,8 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
   for (const ArchiveSpec& spec : request.archives) {
     RETURN_IF_ERROR(OpenSource(spec, request).status());
   }
+  ASSIGN_OR_RETURN(base_sizes_, FindBaseSizes(request, *environment_.catalog,
+                                              *environment_.budget));
   SessionOpener opener(environment_.remote, environment_.budget,
                        environment_.notice, random_);
   ASSIGN_OR_RETURN(const SessionOpener::Opened opened, opener.Open(request));
@@ -59,8 +72,9 @@ absl::StatusOr<BackupReport> BackupRun::RunSession(
     const model::v1::Session& session, const BackupRequest& request,
     SessionFile* file) {
   BackupReport report;
-  absl::Status failure;
+  absl::Status failure = CheckSessionHasBase(session, request);
   for (const ArchiveSpec& spec : request.archives) {
+    if (!failure.ok()) break;
     absl::StatusOr<SentArchive> sent = SendArchive(session, spec, request);
     if (!sent.ok()) {
       failure = WithContext(sent.status(), absl::StrCat("archive ", spec.name));
@@ -107,7 +121,7 @@ absl::Status BackupRun::CheckRequest(const BackupRequest& request) const {
     return absl::InvalidArgumentError(
         absl::StrCat(pipes, " archives read stdin, one can"));
   }
-  return absl::OkStatus();
+  return CheckChanges(request);
 }
 
 absl::Status BackupRun::LearnLimits(const BackupRequest& request) {
@@ -135,29 +149,38 @@ absl::Status BackupRun::LearnLimits(const BackupRequest& request) {
           "the server takes frames of ", found->max_frame_bytes(),
           " bytes, this client sends ", kFrameBytes, "; update one of them"));
     }
-    return ChooseWay(request.way, *found);
+    return ChooseWay(request, *found);
   }
 }
 
 absl::Status BackupRun::ChooseWay(
-    BackupWay way, const ingest::v1::GetCapabilitiesResponse& server) {
-  const bool possible =
-      std::find(server.features().begin(), server.features().end(),
-                kWriteChunksFeature) != server.features().end();
-  if (way == BackupWay::kChunks && !possible) {
+    const BackupRequest& request,
+    const ingest::v1::GetCapabilitiesResponse& server) {
+  const bool possible = Has(server, kWriteChunksFeature);
+  if (request.way == BackupWay::kChunks && !possible) {
     return absl::FailedPreconditionError(
         "the server takes no chunks; update it, or send with --way=stream");
   }
-  by_chunks_ = possible && way != BackupWay::kStream;
+  by_chunks_ = possible && request.way != BackupWay::kStream;
+  if (request.changes.base.has_value() && !Has(server, kWriteRangesFeature)) {
+    return absl::FailedPreconditionError(
+        "the server takes no changed ranges; update it, or back up whole, "
+        "without --base and --changed-ranges");
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Source>> BackupRun::OpenSource(
     const ArchiveSpec& spec, const BackupRequest& request) const {
   switch (spec.source) {
-    case SourceKind::kPipe:
-      return std::make_unique<StreamSource>(std::make_unique<PipeProducer>(
-          environment_.stdin_fd, "stdin", environment_.interrupt));
+    case SourceKind::kPipe: {
+      auto producer = std::make_unique<PipeProducer>(
+          environment_.stdin_fd, "stdin", environment_.interrupt);
+      if (IsWrittenAsChanges(spec, request)) {
+        return std::make_unique<DiffSource>(std::move(producer), "stdin");
+      }
+      return std::make_unique<StreamSource>(std::move(producer));
+    }
     case SourceKind::kDirectory: {
       ASSIGN_OR_RETURN(
           std::unique_ptr<TarProducer> producer,
@@ -176,7 +199,9 @@ absl::StatusOr<std::unique_ptr<Source>> BackupRun::OpenSource(
                         .kind = spec.kind,
                         .max_blob_bytes = max_blob_bytes_},
                        environment_.interrupt, environment_.problems));
-  return source;
+  if (!IsWrittenAsChanges(spec, request)) return source;
+  return std::make_unique<ChangedFileSource>(
+      std::move(source), &request.changes.ranges.at(spec.name));
 }
 
 absl::StatusOr<SentArchive> BackupRun::SendArchive(
@@ -187,7 +212,7 @@ absl::StatusOr<SentArchive> BackupRun::SendArchive(
   if (!standing.complete) {
     ASSIGN_OR_RETURN(const std::unique_ptr<Source> source,
                      OpenSource(spec, request));
-    ASSIGN_OR_RETURN(sent, SendBytes(session, spec, *source));
+    ASSIGN_OR_RETURN(sent, SendBytes(session, spec, request, *source));
   }
   TransferProgress last = {.archive = spec.name,
                            .bytes = sent.size_bytes,
@@ -205,12 +230,21 @@ absl::StatusOr<SentArchive> BackupRun::SendArchive(
 
 absl::StatusOr<SentArchive> BackupRun::SendBytes(
     const model::v1::Session& session, const ArchiveSpec& spec,
-    Source& source) {
+    const BackupRequest& request, Source& source) {
   const ArchiveStanding standing = StandingOf(session, spec.name);
   const SendOptions options = {.session = session.name(),
                                .archive = spec.name,
                                .kind = ToProtoKind(spec.kind),
                                .flush_interval_bytes = flush_interval_bytes_};
+  if (IsWrittenAsChanges(spec, request)) {
+    RangeSender sender(options,
+                       {.snapshot = request.changes.base->ToString(),
+                        .size_bytes = base_sizes_.at(spec.name)},
+                       {.remote = environment_.remote,
+                        .budget = environment_.budget,
+                        .progress = environment_.progress});
+    return sender.Send(source, standing.bytes);
+  }
   if (!by_chunks_ || spec.kind == ArchiveKind::kBlob) {
     StreamSender sender(options, environment_.remote, environment_.budget,
                         environment_.progress);

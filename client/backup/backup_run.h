@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,7 +59,9 @@ class BackupRun {
   BackupRun(const Environment& environment, absl::BitGenRef random)
       : environment_(environment), random_(random) {}
 
-  // InvalidArgument: the request. LocalErrors: a source. Cancelled with
+  // InvalidArgument: the request, or a diff on stdin. FailedPrecondition
+  // (REUSE_REFUSED): changes of a base that cannot be used; the images must be
+  // sent whole. LocalErrors: a source. Cancelled with
   // kPublishUnknown: interrupted while it was published. Else the server's.
   absl::StatusOr<BackupReport> Run(const BackupRequest& request);
 
@@ -70,13 +73,14 @@ class BackupRun {
                                           SessionFile* file);
   absl::Status CheckRequest(const BackupRequest& request) const;
   absl::Status LearnLimits(const BackupRequest& request);
-  absl::Status ChooseWay(BackupWay way,
+  absl::Status ChooseWay(const BackupRequest& request,
                          const ingest::v1::GetCapabilitiesResponse& server);
   absl::StatusOr<SentArchive> SendArchive(const model::v1::Session& session,
                                           const ArchiveSpec& spec,
                                           const BackupRequest& request);
   absl::StatusOr<SentArchive> SendBytes(const model::v1::Session& session,
                                         const ArchiveSpec& spec,
+                                        const BackupRequest& request,
                                         Source& source);
   absl::StatusOr<model::v1::Snapshot> Finish(
       const std::string& session,
@@ -87,6 +91,7 @@ class BackupRun {
   uint64_t max_blob_bytes_ = 16 * 1024 * 1024;
   uint64_t flush_interval_bytes_ = 0;
   bool by_chunks_ = false;
+  std::map<std::string, uint64_t> base_sizes_;  // in bytes, by archive
 };
 
 }  // namespace cairn::client

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "client/backup/range_list.h"
 #include "client/posix/local_file.h"
 #include "common/digest/sha256.h"
 #include "common/status/status_macros.h"
@@ -25,6 +26,14 @@ std::string WholePath(const ArchiveSpec& spec) {
   return error ? spec.path : whole.lexically_normal().string();
 }
 
+std::string DigestOfRanges(const RangeList& ranges) {
+  Sha256Hasher hasher;
+  for (const ByteRange& range : ranges.ranges()) {
+    hasher.Update(absl::StrCat(range.offset, " ", range.end, "\n"));
+  }
+  return hasher.Finish().ToHex();
+}
+
 }  // namespace
 
 std::string DigestOfRequest(const BackupRequest& request) {
@@ -43,6 +52,13 @@ std::string DigestOfRequest(const BackupRequest& request) {
     AddField(spec.name, &text);
     AddField(WholePath(spec), &text);
   }
+  if (request.changes.base.has_value()) {
+    AddField("changes", &text);
+    AddField(request.changes.base->ToString(), &text);
+    for (const auto& [archive, ranges] : request.changes.ranges) {
+      AddField(archive, &text);
+    }
+  }
   return Sha256(text).ToHex();
 }
 
@@ -58,6 +74,10 @@ absl::StatusOr<std::string> DigestOfSources(const BackupRequest& request) {
     AddField(absl::StrCat(facts.modify_time_ns, " ", facts.change_time_ns, " ",
                           facts.device, " ", facts.inode),
              &text);
+  }
+  for (const auto& [archive, ranges] : request.changes.ranges) {
+    AddField(archive, &text);
+    AddField(DigestOfRanges(ranges), &text);
   }
   return Sha256(text).ToHex();
 }

@@ -12,8 +12,9 @@ namespace cairn::client {
 std::string DigestOfRequest(const BackupRequest& request);
 
 // What the files of a request look like now: another digest means that one
-// was written, as far as the file system tells. Of devices only the size is
-// looked at, of directories and pipes nothing. Hexadecimal. LocalErrors.
+// was written, as far as the file system tells, or is said to have changed
+// elsewhere. Of devices only the size is looked at, of directories and pipes
+// nothing. Hexadecimal. LocalErrors.
 absl::StatusOr<std::string> DigestOfSources(const BackupRequest& request);
 
 }  // namespace cairn::client

@@ -12,9 +12,10 @@ namespace cairn::client {
 // did again counts twice.
 struct SentArchive {
   uint64_t size_bytes = 0;
-  uint64_t read_bytes = 0;    // of the source, holes included
-  uint64_t sent_bytes = 0;    // of messages to the server
-  uint64_t reused_bytes = 0;  // of the archive, named instead of sent
+  uint64_t read_bytes = 0;  // of the source, holes included
+  uint64_t sent_bytes = 0;  // of messages to the server
+  // Of the archive, taken from its base or named instead of sent.
+  uint64_t reused_bytes = 0;
   // Set if one stream carried the whole archive; else nobody has counted.
   std::optional<ingest::v1::WriteStatistics> statistics;
 };

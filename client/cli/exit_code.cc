@@ -39,6 +39,8 @@ constexpr ReasonRow kReasons[] = {
      "give a --backup-time after the newest snapshot of the group, or none"},
     {reason::kSnapshotProtected, kExitRefused,
      "remove the protection with `cairn snapshot unprotect`"},
+    {reason::kReuseRefused, kExitRefused,
+     "back up whole: the same command without --base and --changed-ranges"},
     {reason::kNotEmpty, kExitRefused,
      "remove what is in it first; `cairn group list` and `cairn namespace "
      "list` show it"},

@@ -61,6 +61,9 @@ TEST(NextStepTest, SaysSomethingForEachCode) {
   EXPECT_THAT(NextStep(WithReason(absl::FailedPreconditionError("x"),
                                   reason::kLeaseHeld)),
               HasSubstr("cairn lease list"));
+  EXPECT_THAT(NextStep(WithReason(absl::FailedPreconditionError("x"),
+                                  reason::kReuseRefused)),
+              HasSubstr("back up whole"));
   // Of a snapshot that may be there nobody says that it is not.
   EXPECT_THAT(
       NextStep(WithReason(absl::CancelledError("x"), kPublishUnknown)),

@@ -138,6 +138,80 @@ TEST_F(ProgramTest, DiffPrintsRanges) {
   EXPECT_EQ(Run({"diff", first, "a.img"}), 2);
 }
 
+TEST_F(ProgramTest, BacksUpWhatChangedSinceABase) {
+  std::string content(1000, 'x');
+  const std::string source = File("disk", content);
+  ASSERT_EQ(Run({"backup", "vm/1", "a.img:" + source}), 0) << err();
+  ASSERT_EQ(Run({"snapshot", "show", "vm/1/latest", "--output-format", "json"}),
+            0);
+  const std::string base = json()["name"];
+  File("disk", content.replace(500, 7, "changed"));
+  const std::vector<std::string> changes = {"backup",
+                                            "vm/1",
+                                            "a.img:" + source,
+                                            "--base",
+                                            "vm/1/latest",
+                                            "--changed-ranges",
+                                            File("list", "0x1f4 7  # 500\n")};
+  ASSERT_EQ(Run(changes), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("a.img: 1000 B, new 7 B"));
+  EXPECT_THAT(out(), HasSubstr("reused 993 B"));
+  EXPECT_EQ(server_.Published("a.img")->content, content);
+  std::vector<std::string> as_json = changes;
+  as_json[6] = "a.img=" + as_json[6];
+  as_json.insert(as_json.end(), {"--output-format", "json"});
+  ASSERT_EQ(Run(as_json), 0) << err();
+  EXPECT_EQ(json()["archives"][0]["read_bytes"], 7);
+  EXPECT_EQ(json()["archives"][0]["reused_bytes"], 993);
+  EXPECT_THAT(json()["archives"][0]["base"],
+              AllOf(StartsWith("datastores/default/groups/vm/1/"), Not(base)));
+  // An empty list may be a mistake.
+  File("list", "");
+  ASSERT_EQ(Run(changes), 0);
+  EXPECT_THAT(err(), HasSubstr("names no range"));
+  EXPECT_EQ(server_.Published("a.img")->content, content);
+  // The first is no base any more.
+  std::vector<std::string> old = changes;
+  old[4] = base;
+  ASSERT_EQ(Run(old), 14);
+  EXPECT_THAT(err(), AllOf(HasSubstr("cannot be the base"),
+                           HasSubstr("back up whole: the same command")));
+  File("list", "x\n");
+  ASSERT_EQ(Run(changes), 2);
+  EXPECT_THAT(err(), HasSubstr("list line 1: \"x\" has 1 word"));
+}
+
+TEST_F(ProgramTest, ChangesThatMakeNoSenseAreWrongUsage) {
+  const std::string source = File("disk", "content");
+  const std::string list = File("list", "0 1\n");
+  ASSERT_EQ(Run({"backup", "vm/1", "a.img:" + source}), 0) << err();
+  const std::vector<std::vector<std::string>> kWrong = {
+      {"a.img:" + source, "--base", "vm/1/latest"},
+      {"a.img:" + source, "--changed-ranges", list},
+      {"a.img:" + source, "--base", "vm/1/now", "--changed-ranges", list},
+      {"a.img:-"},
+      {"a.img:-", "--base", "vm/1/latest", "--changed-ranges", "-"},
+      {"a.raw:" + source, "--base", "vm/1/latest", "--changed-ranges", list},
+      {"a.img:" + source, "b.img:" + source, "--base", "vm/1/latest",
+       "--changed-ranges", list},
+      {"a.img:" + source, "--base", "vm/1/latest", "--changed-ranges", list,
+       "--changed-ranges", "a.img=" + list},
+  };
+  for (const std::vector<std::string>& wrong : kWrong) {
+    std::vector<std::string> arguments = {"backup", "vm/1"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(Run(arguments), 2) << err();
+    EXPECT_THAT(err(), StartsWith("cairn: "));
+  }
+  ASSERT_EQ(Run({"backup", "vm/1", "a.img:" + source, "--base", "vm/1/latest",
+                 "--changed-ranges", dir_.Join("none")}),
+            74);
+  ASSERT_EQ(Run({"backup", "vm/2", "a.img:" + source, "--base", "vm/2/latest",
+                 "--changed-ranges", list}),
+            14);
+  EXPECT_THAT(err(), HasSubstr("has no snapshot"));
+}
+
 TEST_F(ProgramTest, ListsAreWholeOverSeveralPages) {
   const std::string source = File("source", "x");
   for (int i = 1; i <= 5; ++i) {

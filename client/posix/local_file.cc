@@ -133,6 +133,17 @@ absl::StatusOr<std::vector<Extent>> LocalFile::Extents(
   return extents;
 }
 
+absl::StatusOr<FileDescriptor> OpenToReadOnce(const std::string& path,
+                                              const Interrupt& interrupt) {
+  while (true) {
+    // With O_NONBLOCK a named pipe without a writer would read as empty.
+    FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (fd.valid()) return fd;
+    if (errno != EINTR) return LocalError(path, "open", errno);
+    RETURN_IF_ERROR(interrupt.Check());
+  }
+}
+
 absl::Status WriteFully(int fd, std::string_view path, std::string_view data,
                         const Interrupt& interrupt) {
   struct stat st;

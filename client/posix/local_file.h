@@ -92,6 +92,12 @@ class LocalFile {
   std::string path_;
 };
 
+// Opens a file, pipe or terminal to be read from its beginning to its end;
+// waits for the writer of a named pipe. LocalErrors; Cancelled: `interrupt`
+// was raised.
+absl::StatusOr<FileDescriptor> OpenToReadOnce(const std::string& path,
+                                              const Interrupt& interrupt);
+
 // Writes all of `data` at the descriptor's position, waiting where it must.
 // Cancelled: `interrupt` was raised; some of it may be written.
 absl::Status WriteFully(int fd, std::string_view path, std::string_view data,

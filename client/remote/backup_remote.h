@@ -30,6 +30,7 @@ class BackupRemote {
   virtual absl::Status AbortSession(const std::string& name) = 0;
   virtual std::unique_ptr<WriteStream> StartWrite() = 0;
   virtual std::unique_ptr<ChunkWriteStream> StartWriteChunks() = 0;
+  virtual std::unique_ptr<RangeWriteStream> StartWriteRanges() = 0;
 };
 
 }  // namespace cairn::client

@@ -93,6 +93,10 @@ class GrpcBackupRemote final : public BackupRemote {
     return NewGrpcChunkWriteStream(stub_.get(), interrupt_);
   }
 
+  std::unique_ptr<RangeWriteStream> StartWriteRanges() override {
+    return NewGrpcRangeWriteStream(stub_.get(), interrupt_);
+  }
+
  private:
   const std::unique_ptr<BackupService::Stub> stub_;
   const Clock* const clock_;

@@ -16,6 +16,8 @@ namespace {
 using ingest::v1::BackupService;
 using ingest::v1::WriteChunksRequest;
 using ingest::v1::WriteChunksResponse;
+using ingest::v1::WriteRangesRequest;
+using ingest::v1::WriteRangesResponse;
 using ingest::v1::WriteStreamRequest;
 using ingest::v1::WriteStreamResponse;
 
@@ -194,6 +196,15 @@ std::unique_ptr<ChunkWriteStream> NewGrpcChunkWriteStream(
       GrpcWriteStream<WriteChunksRequest, WriteChunksResponse>>(
       interrupt, [stub](grpc::ClientContext* context, auto* reactor) {
         stub->async()->WriteChunks(context, reactor);
+      });
+}
+
+std::unique_ptr<RangeWriteStream> NewGrpcRangeWriteStream(
+    BackupService::Stub* stub, const Interrupt* interrupt) {
+  return std::make_unique<
+      GrpcWriteStream<WriteRangesRequest, WriteRangesResponse>>(
+      interrupt, [stub](grpc::ClientContext* context, auto* reactor) {
+        stub->async()->WriteRanges(context, reactor);
       });
 }
 

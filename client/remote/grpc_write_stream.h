@@ -8,10 +8,13 @@
 
 namespace cairn::client {
 
-// Start a WriteStream or WriteChunks call. Both outlive the stream.
+// Start a WriteStream, WriteChunks or WriteRanges call. Both outlive the
+// stream.
 std::unique_ptr<WriteStream> NewGrpcWriteStream(
     ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
 std::unique_ptr<ChunkWriteStream> NewGrpcChunkWriteStream(
+    ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
+std::unique_ptr<RangeWriteStream> NewGrpcRangeWriteStream(
     ingest::v1::BackupService::Stub* stub, const Interrupt* interrupt);
 
 }  // namespace cairn::client

@@ -43,5 +43,6 @@ class WriteStreamOf {
 
 using WriteStream = WriteStreamOf<ingest::v1::WriteStreamRequest>;
 using ChunkWriteStream = WriteStreamOf<ingest::v1::WriteChunksRequest>;
+using RangeWriteStream = WriteStreamOf<ingest::v1::WriteRangesRequest>;
 
 }  // namespace cairn::client

@@ -79,7 +79,9 @@ struct FakeIngest::State {
   uint64_t chunk_message_bytes = 0;
   uint64_t reused_bytes = 0;
   uint64_t entry_reads = 0;
+  uint64_t range_message_bytes = 0;
   bool chunks = true;
+  bool ranges = true;
   int64_t clock = 1'700'000'000;
   std::vector<std::string> session_order;
   std::map<std::string, Session> sessions;    // by name
@@ -133,6 +135,7 @@ class FakeIngest::Backup final : public BackupService::Service {
       response->add_features("write-chunks");
       response->add_features("read-chunks");
     }
+    if (state_->ranges) response->add_features("write-ranges");
     return available;
   }
 
@@ -209,6 +212,29 @@ class FakeIngest::Backup final : public BackupService::Service {
   static void AppendContent(Archive& archive, const ChunkEntry& entry,
                             const std::string& unit);
   void AdvanceDurable(Archive& archive);
+
+  using RangeStream =
+      grpc::ServerReaderWriter<WriteRangesResponse, WriteRangesRequest>;
+  // What one WriteRanges stream knows.
+  struct RangeWriting {
+    std::string session;
+    std::string archive;
+    std::string base;  // bytes of the archive there
+    uint64_t size = 0;
+    uint64_t position = 0;  // the next range is not below
+    uint64_t plain = 0;
+    uint64_t reused = 0;
+    std::optional<uint64_t> cut;
+  };
+  Status WriteRanges(ServerContext* context, RangeStream* stream) override;
+  Status BeginRanges(const WriteRangesRequest& request, RangeWriting& writing,
+                     WriteRangesResponse& started);
+  Status TakeRange(const WriteRangesRequest& request, RangeWriting& writing,
+                   Archive& archive);
+  Status TakeFromBase(uint64_t target, RangeWriting& writing, Archive& archive);
+  // An archive that a stream goes on with, where it is durable.
+  Status BeginArchive(const std::string& session, const std::string& archive,
+                      uint64_t resume_offset);
 
   Status FinishSession(ServerContext*, const FinishSessionRequest* request,
                        FinishSessionResponse* response) override {
@@ -322,21 +348,10 @@ Status FakeIngest::Backup::WriteStream(
   uint64_t received = 0;
   {
     absl::MutexLock lock(&state_->mutex);
-    Session& session = state_->sessions[session_name];
-    if (session.state != model::v1::SESSION_STATE_OPEN) {
-      return ToGrpcStatus(
-          WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
-    }
-    Archive& archive = session.archives[archive_name];
-    if (archive.complete) {
-      return ToGrpcStatus(WithReason(absl::AlreadyExistsError("complete"),
-                                     reason::kArchiveExists));
-    }
-    if (request.begin().resume_offset() != archive.durable) {
-      return ToGrpcStatus(WithReason(
-          absl::OutOfRangeError(absl::StrCat("stands at ", archive.durable)),
-          reason::kOffsetMismatch));
-    }
+    const Status begun = BeginArchive(session_name, archive_name,
+                                      request.begin().resume_offset());
+    if (!begun.ok()) return begun;
+    Archive& archive = state_->sessions[session_name].archives[archive_name];
     archive.kind = request.begin().kind();
     archive.content.resize(archive.durable);  // the rest was lost
     archive.entries.clear();
@@ -406,6 +421,27 @@ Status FakeIngest::Backup::WriteStream(
   return Unavailable("the client went away");
 }
 
+Status FakeIngest::Backup::BeginArchive(const std::string& session_name,
+                                        const std::string& archive_name,
+                                        uint64_t resume_offset) {
+  Session& session = state_->sessions[session_name];
+  if (session.state != model::v1::SESSION_STATE_OPEN) {
+    return ToGrpcStatus(
+        WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
+  }
+  const Archive& archive = session.archives[archive_name];
+  if (archive.complete) {
+    return ToGrpcStatus(WithReason(absl::AlreadyExistsError("complete"),
+                                   reason::kArchiveExists));
+  }
+  if (resume_offset != archive.durable) {
+    return ToGrpcStatus(WithReason(
+        absl::OutOfRangeError(absl::StrCat("stands at ", archive.durable)),
+        reason::kOffsetMismatch));
+  }
+  return Status::OK;
+}
+
 Status FakeIngest::Backup::BeginChunks(const WriteChunksRequest& request,
                                        ChunkWriting& writing,
                                        WriteChunksResponse& started) {
@@ -414,21 +450,11 @@ Status FakeIngest::Backup::BeginChunks(const WriteChunksRequest& request,
   }
   writing.session = request.begin().session();
   writing.archive = request.begin().archive();
-  Session& session = state_->sessions[writing.session];
-  if (session.state != model::v1::SESSION_STATE_OPEN) {
-    return ToGrpcStatus(
-        WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
-  }
-  Archive& archive = session.archives[writing.archive];
-  if (archive.complete) {
-    return ToGrpcStatus(WithReason(absl::AlreadyExistsError("complete"),
-                                   reason::kArchiveExists));
-  }
-  if (request.begin().resume_offset() != archive.durable) {
-    return ToGrpcStatus(WithReason(
-        absl::OutOfRangeError(absl::StrCat("stands at ", archive.durable)),
-        reason::kOffsetMismatch));
-  }
+  const Status begun = BeginArchive(writing.session, writing.archive,
+                                    request.begin().resume_offset());
+  if (!begun.ok()) return begun;
+  Archive& archive =
+      state_->sessions[writing.session].archives[writing.archive];
   archive.kind = request.begin().kind();
   if (archive.entries.empty()) {
     archive.entries =
@@ -638,6 +664,154 @@ Status FakeIngest::Backup::WriteChunks(ServerContext*, ChunkStream* stream) {
       } else {
         AdvanceDurable(archive);
       }
+      response.mutable_watermark()->set_durable_bytes(archive.durable);
+      response.mutable_watermark()->set_accepted_bytes(archive.content.size());
+      if (state_->GoAway(archive.durable)) return Unavailable("gone");
+      stream->Write(response);
+    }
+  }
+  return Unavailable("the client went away");
+}
+
+Status FakeIngest::Backup::BeginRanges(const WriteRangesRequest& request,
+                                       RangeWriting& writing,
+                                       WriteRangesResponse& started) {
+  const auto refused = [](const char* text) {
+    return ToGrpcStatus(
+        WithReason(absl::FailedPreconditionError(text), reason::kReuseRefused));
+  };
+  if (!state_->ranges) {
+    return Status(grpc::StatusCode::UNIMPLEMENTED, "no ranges here");
+  }
+  writing.session = request.begin().session();
+  writing.archive = request.begin().archive();
+  writing.size = request.begin().size_bytes();
+  Session& session = state_->sessions[writing.session];
+  if (session.base != request.begin().base_snapshot()) {
+    return refused("another base");
+  }
+  const auto base = state_->snapshots.find(session.base);
+  if (base == state_->snapshots.end()) return refused("the base is gone");
+  const auto from = base->second.archives.find(writing.archive);
+  if (from == base->second.archives.end()) return refused("no such archive");
+  const Status begun = BeginArchive(writing.session, writing.archive,
+                                    request.begin().resume_offset());
+  if (!begun.ok()) return begun;
+  writing.base = from->second.content;
+  Archive& archive = session.archives[writing.archive];
+  if (writing.size < archive.durable) {
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, "durable beyond its end");
+  }
+  archive.kind = from->second.kind;
+  archive.content.resize(archive.durable);  // the rest was lost
+  archive.entries.clear();
+  writing.position = archive.durable;
+  writing.cut = state_->Cut(&state_->faults.write_cuts);
+  started.mutable_started()->set_offset(archive.durable);
+  return Status::OK;
+}
+
+Status FakeIngest::Backup::TakeFromBase(uint64_t target, RangeWriting& writing,
+                                        Archive& archive) {
+  const uint64_t at = archive.content.size();
+  for (const auto& [offset, length] : state_->faults.refused_reuses) {
+    if (offset < target && at < offset + length) {
+      return ToGrpcStatus(WithReason(absl::FailedPreconditionError("damaged"),
+                                     reason::kReuseRefused));
+    }
+  }
+  if (at < std::min<uint64_t>(target, writing.base.size())) {
+    archive.content += writing.base.substr(at, target - at);
+    writing.reused += archive.content.size() - at;
+  }
+  archive.content.resize(target, '\0');
+  return Status::OK;
+}
+
+Status FakeIngest::Backup::TakeRange(const WriteRangesRequest& request,
+                                     RangeWriting& writing, Archive& archive) {
+  const bool is_hole = request.has_hole();
+  const uint64_t offset =
+      is_hole ? request.hole().offset() : request.data().offset();
+  const uint64_t length =
+      is_hole ? request.hole().length() : request.data().data().size();
+  if (offset < writing.position) {
+    return ToGrpcStatus(
+        WithReason(absl::OutOfRangeError(absl::StrCat("range at ", offset)),
+                   reason::kOffsetMismatch));
+  }
+  if (length == 0 || offset > writing.size || length > writing.size - offset ||
+      (!is_hole && length > 1024 * 1024)) {
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, "range size");
+  }
+  const Status taken = TakeFromBase(offset, writing, archive);
+  if (!taken.ok()) return taken;
+  if (is_hole) {
+    archive.content.append(length, '\0');
+    archive.hole_bytes += length;
+  } else {
+    archive.content += request.data().data();
+    writing.plain += length;
+  }
+  writing.position = offset + length;
+  return Status::OK;
+}
+
+Status FakeIngest::Backup::WriteRanges(ServerContext*, RangeStream* stream) {
+  WriteRangesRequest request;
+  if (!stream->Read(&request) || !request.has_begin()) {
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, "no begin");
+  }
+  RangeWriting writing;
+  WriteRangesResponse response;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    state_->range_message_bytes += request.ByteSizeLong();
+    const Status begun = BeginRanges(request, writing, response);
+    if (!begun.ok()) return begun;
+  }
+  stream->Write(response);
+  while (stream->Read(&request)) {
+    absl::MutexLock lock(&state_->mutex);
+    state_->range_message_bytes += request.ByteSizeLong();
+    Session& session = state_->sessions[writing.session];
+    if (session.state != model::v1::SESSION_STATE_OPEN) {
+      return ToGrpcStatus(
+          WithReason(absl::AbortedError("fenced"), reason::kSessionFenced));
+    }
+    Archive& archive = session.archives[writing.archive];
+    const bool ends = request.has_end();
+    if (!request.has_flush()) {
+      const Status taken = ends ? TakeFromBase(writing.size, writing, archive)
+                                : TakeRange(request, writing, archive);
+      if (!taken.ok()) return taken;
+    }
+    if (writing.cut.has_value() && (ends || writing.plain >= *writing.cut)) {
+      // It may have come far in the base meanwhile.
+      archive.durable +=
+          state_->random() % (archive.content.size() - archive.durable + 1);
+      return Unavailable("cut");
+    }
+    response.Clear();
+    if (ends) {
+      archive.durable = archive.content.size();
+      archive.complete = true;
+      auto* statistics = response.mutable_finished()->mutable_statistics();
+      statistics->set_plain_bytes(writing.plain);
+      statistics->set_new_plain_bytes(writing.plain);
+      statistics->set_reused_bytes(writing.reused);
+      stream->Write(response);
+      return Status::OK;
+    }
+    state_->largest_gap = std::max<uint64_t>(
+        state_->largest_gap, archive.content.size() - archive.durable);
+    if (request.has_flush() ||
+        archive.content.size() - archive.durable >= kWatermarkBytes) {
+      archive.durable =
+          request.has_flush()
+              ? archive.content.size()
+              : archive.durable + state_->random() % (archive.content.size() -
+                                                      archive.durable + 1);
       response.mutable_watermark()->set_durable_bytes(archive.durable);
       response.mutable_watermark()->set_accepted_bytes(archive.content.size());
       if (state_->GoAway(archive.durable)) return Unavailable("gone");
@@ -1086,6 +1260,11 @@ void FakeIngest::AddSnapshot(const std::string& name,
   for (auto& [id, archive] : snapshot.archives) KnowEntries(archive);
 }
 
+void FakeIngest::RemoveSnapshot(const std::string& name) {
+  absl::MutexLock lock(&state_->mutex);
+  state_->snapshots.erase(name);
+}
+
 model::v1::SessionState FakeIngest::NewestSessionState() const {
   absl::MutexLock lock(&state_->mutex);
   if (state_->session_order.empty()) {
@@ -1119,6 +1298,16 @@ uint64_t FakeIngest::reused_bytes() const {
 uint64_t FakeIngest::entry_reads() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->entry_reads;
+}
+
+uint64_t FakeIngest::range_message_bytes() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->range_message_bytes;
+}
+
+void FakeIngest::ForgetRanges() {
+  absl::MutexLock lock(&state_->mutex);
+  state_->ranges = false;
 }
 
 void FakeIngest::ForgetChunks() {

@@ -33,7 +33,8 @@ class FakeIngest {
     absl::Status open_error;    // of OpenSession
     absl::Status read_error;    // of reads, after their header
     // Bytes of an archive that are refused when they are to be reused from
-    // the base, with their chunk: (offset, length) each.
+    // the base, with their chunk: (offset, length) each. Of WriteRanges, when
+    // they are taken from it.
     std::vector<std::pair<uint64_t, uint64_t>> refused_reuses;
     // ReadChunks sends other bytes than those of the chunk at this offset.
     std::optional<uint64_t> wrong_chunk_at;
@@ -72,6 +73,8 @@ class FakeIngest {
   // Adds a published snapshot ("datastores/.../snapshots/TIME").
   void AddSnapshot(const std::string& name,
                    std::map<std::string, Archive> archives);
+  // Sessions that have it as their base keep its name.
+  void RemoveSnapshot(const std::string& name);
   // State of the newest session.
   model::v1::SessionState NewestSessionState() const;
   void FenceSessions();
@@ -81,8 +84,12 @@ class FakeIngest {
   uint64_t chunk_message_bytes() const;
   uint64_t reused_bytes() const;
   uint64_t entry_reads() const;  // calls of ReadChunks with entries_only
+  // Of WriteRanges: bytes of messages.
+  uint64_t range_message_bytes() const;
   // Serves neither WriteChunks nor ReadChunks from now on.
   void ForgetChunks();
+  // Does not serve WriteRanges from now on.
+  void ForgetRanges();
 
  private:
   class Backup;

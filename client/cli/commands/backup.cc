@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/backup/backup_run.h"
+#include "client/cli/commands/changes.h"
 #include "client/cli/commands/transfer.h"
 #include "client/cli/render/format.h"
 #include "client/cli/render/progress.h"
@@ -29,6 +30,7 @@ struct Arguments {
   std::vector<std::string> exclude;
   bool all_file_systems = false;
   std::string way = "best";
+  ChangesArguments changes;
   bool resume = false;
   std::string state_file;
   std::string retry_for = "5m";
@@ -121,12 +123,16 @@ void PrintText(const BackupReport& report, const ProblemLog& problems,
   PrintProblems(problems, *context.console().err);
 }
 
-void PrintJson(const BackupReport& report, const ProblemLog& problems,
-               absl::Duration elapsed, int retries, CommandContext& context) {
+void PrintJson(const BackupRequest& request, const BackupReport& report,
+               const ProblemLog& problems, absl::Duration elapsed, int retries,
+               CommandContext& context) {
   Json archives = Json::array();
   for (const BackupReport::ArchiveReport& archive : report.archives) {
     archives.push_back({{"name", archive.spec.name},
                         {"source", archive.spec.path},
+                        {"base", IsWrittenAsChanges(archive.spec, request)
+                                     ? Json(request.changes.base->ToString())
+                                     : Json(nullptr)},
                         {"size_bytes", archive.sent.size_bytes},
                         {"read_bytes", archive.sent.read_bytes},
                         {"sent_bytes", archive.sent.sent_bytes},
@@ -147,8 +153,7 @@ void PrintJson(const BackupReport& report, const ProblemLog& problems,
 
 absl::StatusOr<ExitCode> RunBackup(const Arguments& arguments,
                                    CommandContext& context) {
-  ASSIGN_OR_RETURN(const BackupRequest request,
-                   MakeRequest(arguments, context));
+  ASSIGN_OR_RETURN(BackupRequest request, MakeRequest(arguments, context));
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
   ASSIGN_OR_RETURN(BackupRemote* const remote, context.backup());
@@ -164,6 +169,8 @@ absl::StatusOr<ExitCode> RunBackup(const Arguments& arguments,
   const NoticeListener notice = [&line](const std::string& text) {
     line.Note(absl::StrCat("cairn: ", Printable(text)));
   };
+  RETURN_IF_ERROR(
+      AddChanges(arguments.changes, context, budget, notice, &request));
   ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
   ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPoolExecutor> workers,
                    MakeWorkers());
@@ -186,7 +193,7 @@ absl::StatusOr<ExitCode> RunBackup(const Arguments& arguments,
   }
   const absl::Duration elapsed = console.clock->Monotonic() - started;
   if (context.json()) {
-    PrintJson(*report, problems, elapsed, budget.retries(), context);
+    PrintJson(request, *report, problems, elapsed, budget.retries(), context);
   } else {
     PrintText(*report, problems, elapsed, budget.retries(), context);
   }
@@ -203,16 +210,22 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
       "cairn backup host/web1 root.tar:/ --exclude /var/cache --notes nightly\n"
       "cairn backup vm/100 disk0.img:/dev/vg0/vm100 config.blob:/etc/vm/100\n"
       "pg_dumpall | cairn backup host/db1 dump.raw:-\n"
-      "cairn backup vm/100 disk0.img:/dev/vg0/vm100 --resume");
+      "cairn backup vm/100 disk0.img:/dev/vg0/vm100 --resume\n"
+      "cairn backup vm/100 disk0.img:/dev/vg0/vm100 --base vm/100/latest "
+      "--changed-ranges dirty.txt\n"
+      "rbd export-diff --from-snap A vms/100@B - | cairn backup vm/100 "
+      "disk0.img:- --base vm/100/latest");
   command
       ->add_option("GROUP", arguments->group,
                    "whose snapshot: host/ID, vm/ID or ct/ID")
       ->required();
   command
-      ->add_option("ARCHIVE", arguments->archives,
-                   "NAME.img:PATH (file or device), NAME.raw:PATH (stream; "
-                   "PATH - is stdin), NAME.blob:PATH (small file), "
-                   "NAME.tar:DIRECTORY")
+      ->add_option(
+          "ARCHIVE", arguments->archives,
+          "NAME.img:PATH (file or device; with --base PATH - is a diff "
+          "on stdin, in the format of `rbd export-diff`), "
+          "NAME.raw:PATH (stream; PATH - is stdin), NAME.blob:PATH "
+          "(small file), NAME.tar:DIRECTORY")
       ->required();
   command->add_option("--notes", arguments->notes,
                       "text kept with the snapshot");
@@ -236,6 +249,7 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
           "machine that is weaker than its network; best (default): chunks "
           "if the server takes them. The snapshot is the same")
       ->check(CLI::IsMember({"best", "chunks", "stream"}));
+  AddChangesOptions(command, &arguments->changes);
   command->add_flag(
       "--resume", arguments->resume,
       "go on with this backup after its process was killed: files and devices "
