@@ -12,7 +12,8 @@ class CountingProxy:
 
     `up` are the bytes that clients sent, `down` those that they were sent.
     With `stall_after` set, no more than that many further bytes go up until
-    `go_on` is called.
+    `go_on` is called. After `hand_on_to` new connections go to another server,
+    as behind a load balancer.
     """
 
     def __init__(self, test, target, folder, name="proxy"):
@@ -37,6 +38,9 @@ class CountingProxy:
         with self._changed:
             self._up_limit = None
             self._changed.notify_all()
+
+    def hand_on_to(self, target):
+        self._server = target.removeprefix("unix:")
 
     def counted(self, run):
         """The bytes that went up while `run()` ran, and its result."""

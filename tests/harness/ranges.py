@@ -1,5 +1,7 @@
 """What a client does that sends an image as changes of its base."""
 
+import struct
+
 from client import FRAME_BYTES, backup
 
 WRITE = backup.WriteRangesRequest
@@ -48,6 +50,51 @@ def apply(image, size, changes):
             content = bytes(content)
         result[offset:offset + len(content)] = content
     return bytes(result)
+
+
+def write_changes(path, size, changes):
+    """The same, in a file."""
+    with open(path, "r+b") as file:
+        file.truncate(size)
+        for offset, content in changes:
+            file.seek(offset)
+            file.write(bytes(content) if isinstance(content, int)
+                       else content)
+
+
+def range_list(changes):
+    """As `cairn backup --changed-ranges` reads it, in bytes."""
+    return "".join(
+        f"{offset} {content if isinstance(content, int) else len(content)}\n"
+        for offset, content in changes).encode()
+
+
+def raw_diff(size, changes):
+    """As `rbd export-diff` writes it, in bytes."""
+    parts = [b"rbd diff v1\n", b"t", struct.pack("<I", 3), b"now",
+             b"s", struct.pack("<Q", size)]
+    for offset, content in changes:
+        if isinstance(content, int):
+            parts += [b"z", struct.pack("<QQ", offset, content)]
+        else:
+            parts += [b"w", struct.pack("<QQ", offset, len(content)), content]
+    return b"".join(parts) + b"e"
+
+
+def random_changes(random, size, count):
+    """In order and apart, of any alignment; some reach into others'
+    chunks, some are holes."""
+    changes, at = [], 0
+    for start in sorted(random.sample(range(size), count)):
+        start = max(at, start)
+        length = min(size - start, random.choice(
+            (1, 511, 4096, 65536, 300_000, 3 << 20)))
+        if length == 0:
+            break
+        changes.append((start, length if random.random() < 0.2 else
+                        random.randbytes(length)))
+        at = start + length
+    return changes
 
 
 def write_ranges(client, messages):

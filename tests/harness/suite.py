@@ -49,11 +49,11 @@ class Suite:
         return (self.data if name == "cairnd"
                 else os.path.join(self.data, name))
 
-    def command(self, name):
+    def command(self, name, listen=None):
         command = self.prefix + [
             self.binaries[name],
             f"--data-dir={self.data_dir(name)}",
-            f"--listen={self.socket(name)}",
+            f"--listen={listen or self.socket(name)}",
             f"--metrics-listen={'127.0.0.1:0' if self.metrics else ''}"]
         if self.drain_seconds is not None:
             command.append(f"--drain-timeout={self.drain_seconds}s")
@@ -78,13 +78,23 @@ class Suite:
         if wait:
             self.wait_ready(everything)
 
-    def wait_ready(self, everything=True):
+    def start_replica(self, replica="ingest-2"):
+        """Starts another ingest beside the first; its address."""
+        target = self.socket(replica)
+        with open(self.log_path, "ab") as log:
+            self.processes[replica] = subprocess.Popen(
+                self.command("ingest", listen=target),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_ready(target=target)
+        return target
+
+    def wait_ready(self, everything=True, target=None):
         """Until the front door reaches every service behind it.
 
         Without `everything`: until it answers, whatever is damaged behind."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
-            client = Client(self.target)
+            client = Client(target or self.target)
             try:
                 if not everything:
                     client.datastores(seconds=2)
@@ -109,7 +119,7 @@ class Suite:
                 client.close()
 
     def kill(self, names=None, number=signal.SIGKILL):
-        for name in names or self.names:
+        for name in names or list(self.processes):
             process = self.processes.pop(name, None)
             if process is not None:
                 process.send_signal(number)

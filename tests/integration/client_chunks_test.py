@@ -6,17 +6,14 @@
 
 import json
 import os
-import pathlib
-import re
 import signal
 import subprocess
-import threading
-import time
 
 import case
 from case import Case, wait_until
 from cli import Cli
 from client import backup
+from memory import PeakMemory
 from proxy import CountingProxy
 
 MIB = 1 << 20
@@ -24,36 +21,6 @@ IMAGE_BYTES = case.slice_or_soak(64 * MIB, 4096 * MIB)
 # Of an unchanged image, all that is sent.
 UNCHANGED_BYTES = case.slice_or_soak(IMAGE_BYTES // 100, MIB)
 BUSY = 11
-
-
-class PeakMemory:
-    """The peak resident bytes of a process while it runs.
-
-    Looked up again and again, since nothing tells it afterwards: the maximum
-    that wait4 gives is also that of the parent before exec.
-    """
-
-    def __init__(self, pid):
-        self._path = pathlib.Path(f"/proc/{pid}/status")
-        self._bytes = 0
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def bytes(self):
-        self._thread.join(case.WAIT_SECONDS)
-        return self._bytes
-
-    def _watch(self):
-        while True:
-            try:
-                found = re.search(r"VmHWM:\s*(\d+) kB",
-                                  self._path.read_text())
-            except OSError:
-                return
-            if not found:  # it has ended
-                return
-            self._bytes = max(self._bytes, int(found[1]) << 10)
-            time.sleep(case.POLL_SECONDS)
 
 
 class ClientChunks(Case):

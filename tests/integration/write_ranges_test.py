@@ -9,8 +9,8 @@ import grpc
 import case
 from case import Case
 from client import FRAME_BYTES, backup, model, when_available
-from ranges import (END, FLUSH, apply, begin, data, range_messages,
-                    write_ranges)
+from ranges import (END, FLUSH, apply, begin, data, random_changes,
+                    range_messages, write_ranges)
 
 CODE = grpc.StatusCode
 GROUP = "datastores/default/groups/vm/"
@@ -33,21 +33,6 @@ class Ranges(Case):
         session = self.client.open_session(group)
         self.client.write(session.name, ARCHIVE, image, kind=IMAGE)
         return self.client.finish(session.name, {ARCHIVE: len(image)})
-
-    def random_changes(self, size, count):
-        """In order and apart, of any alignment; some reach into others'
-        chunks, some are holes."""
-        changes, at = [], 0
-        for start in sorted(self.random.sample(range(size), count)):
-            start = max(at, start)
-            length = min(size - start, self.random.choice(
-                (1, 511, 4096, 65536, 300_000, 3 * MIB)))
-            if length == 0:
-                break
-            changes.append((start, length if self.random.random() < 0.2 else
-                            self.random.randbytes(length)))
-            at = start + length
-        return changes
 
     def write(self, session, size, changes):
         return write_ranges(self.client, [
@@ -74,7 +59,7 @@ class RoundTrip(Ranges):
                             (33 * MIB + 777, 12)):
             session = self.client.open_session(group)
             self.assertEqual(session.base_snapshot, base.name)
-            changes = self.random_changes(size, count)
+            changes = random_changes(self.random, size, count)
             finished = self.write(session, size, changes)
             self.assertEqual(finished.archive.root.size_bytes, size)
             self.assertEqual(finished.archive.kind, IMAGE)
@@ -96,7 +81,7 @@ class RoundTrip(Ranges):
         image = self.random.randbytes(24 * MIB)
         base = self.back_up(group, image)
         session = self.client.open_session(group)
-        changes = self.random_changes(len(image), 16)
+        changes = random_changes(self.random, len(image), 16)
         messages = list(range_messages(changes))
         killed = threading.Event()
 
