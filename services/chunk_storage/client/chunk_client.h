@@ -57,6 +57,11 @@ struct StoreStatistics {
   uint64_t free_bytes = 0;  // of the file system
   uint64_t sequence = 0;
   uint64_t token = 0;
+  // A random number, drawn anew, durably, before a record is called damaged,
+  // and at a start that finds a pack gone or damaged or rows built anew. Two
+  // equal ones: of what could be pinned at the first, nothing was found lost
+  // up to the second, but what a sweep dropped. 0: not known.
+  uint64_t loss_mark = 0;
 };
 
 // Records in the order asked for. Not thread-safe; destroy to cancel.

@@ -71,6 +71,11 @@ class ChunkClientContract
     EXPECT_OK(reply);
     return reply.ok() && reply->present.at(0);
   }
+  uint64_t LossMark() {
+    const auto statistics = client().Statistics(call_, datastore_);
+    EXPECT_OK(statistics);
+    return statistics.ok() ? statistics->loss_mark : 0;
+  }
   uint64_t Incarnation() {
     const auto statistics = client().Statistics(call_, datastore_);
     EXPECT_OK(statistics);
@@ -320,6 +325,33 @@ TEST_P(ChunkClientContract, DamageIsNamedAndHealedByTheNextPut) {
                        client().Statistics(call_, datastore_));
   EXPECT_EQ(after.damaged_count, 0u);
   EXPECT_EQ(after.record_count, 2u);
+}
+
+TEST_P(ChunkClientContract, TheLossMarkIsDrawnAnewWhenDamageIsFound) {
+  const Record record = PlainRecord(RecordKind::kChunk, "fragile");
+  ASSERT_OK_AND_ASSIGN(const PutReply put,
+                       client().Put(call_, session_, {record}));
+  ASSERT_OK(client().Sync(call_, session_, put.incarnation));
+  const uint64_t first = LossMark();
+  EXPECT_NE(first, 0u);
+  EXPECT_OK(ReadPayloads({record.key}));
+  fixture_->Restart();
+  ASSERT_OK(client().EnsureDatastore(call_, datastore_));
+  EXPECT_EQ(LossMark(), first);
+  fixture_->Damage(datastore_, record.key);
+  EXPECT_EQ(LossMark(), first);  // nobody knows
+  EXPECT_THAT(ReadPayloads({record.key}),
+              HasReasonCode(reason::kRecordDamaged));
+  const uint64_t second = LossMark();
+  EXPECT_NE(second, first);
+  // Nothing new, and what is healed was lost all the same.
+  EXPECT_THAT(ReadPayloads({record.key}),
+              HasReasonCode(reason::kRecordDamaged));
+  ASSERT_OK(client().Put(call_, session_, {record}));
+  EXPECT_EQ(LossMark(), second);
+  fixture_->Restart();
+  ASSERT_OK(client().EnsureDatastore(call_, datastore_));
+  EXPECT_EQ(LossMark(), second);
 }
 
 TEST_P(ChunkClientContract, ALowerTokenIsRefusedAlsoAfterARestart) {

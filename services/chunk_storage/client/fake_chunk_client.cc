@@ -266,7 +266,9 @@ absl::StatusOr<Record> FakeChunkClient::Read(const DatastoreRef& ref,
     return DataLoss(key, reason::kRecordMissing);
   }
   Stored& stored = it->second;
-  if (Sha256(stored.record.payload) != stored.record.payload_digest) {
+  if (Sha256(stored.record.payload) != stored.record.payload_digest &&
+      !stored.bad) {
+    ++datastore->loss_mark;
     stored.bad = true;
   }
   if (stored.bad) return DataLoss(key, reason::kRecordDamaged);
@@ -303,7 +305,8 @@ absl::StatusOr<StoreStatistics> FakeChunkClient::Statistics(
   StoreStatistics statistics = {.incarnation = incarnation_,
                                 .free_bytes = uint64_t{1} << 40,
                                 .sequence = state.sequence,
-                                .token = state.token};
+                                .token = state.token,
+                                .loss_mark = datastore->loss_mark};
   for (const auto& [key, stored] : datastore->records) {
     ++statistics.record_count;
     statistics.record_bytes += stored.record.payload.size();

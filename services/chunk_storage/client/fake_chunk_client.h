@@ -72,6 +72,7 @@ class FakeChunkClient final : public ChunkClient {
     uint64_t generation = 0;
     uint64_t token = 0;
     uint64_t floor = 0;
+    uint64_t loss_mark = 1;
     std::map<RecordKey, Stored> records;
   };
 

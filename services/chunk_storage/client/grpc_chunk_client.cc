@@ -294,7 +294,8 @@ absl::StatusOr<StoreStatistics> GrpcChunkClient::Statistics(
                          .damaged_count = response.damaged_count(),
                          .free_bytes = response.free_bytes(),
                          .sequence = response.sequence(),
-                         .token = response.token()};
+                         .token = response.token(),
+                         .loss_mark = response.loss_mark()};
 }
 
 }  // namespace cairn

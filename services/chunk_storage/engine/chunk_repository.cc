@@ -166,7 +166,9 @@ absl::StatusOr<StoreState> ChunkRepository::EnsureDatastore(
   const absl::Status created = packs_->CreateDatastore(datastore.uuid);
   if (absl::IsResourceExhausted(created)) return created;
   if (!created.ok()) return latch_.Fail(created);
-  const StoredDatastore row = {.number = next_number_, .ref = datastore};
+  const StoredDatastore row = {.number = next_number_,
+                               .ref = datastore,
+                               .loss_mark = NewLossMark(context_)};
   const absl::Status saved = places_.SaveDatastore(row);
   if (absl::IsResourceExhausted(saved)) return saved;
   if (!saved.ok()) return latch_.Fail(saved);

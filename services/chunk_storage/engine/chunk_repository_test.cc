@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -552,6 +553,62 @@ TEST_F(ChunkRepositoryTest, ABackupHealsWhatAMissingPackFileHeld) {
   EXPECT_FALSE(harness_.IsPresent(other.key));
   EXPECT_EQ(harness_.Statistics().damaged_count, 1u);
   EXPECT_EQ(harness_.Statistics().record_count, 2u);
+}
+
+TEST_F(ChunkRepositoryTest, TheLossMarkIsDrawnAnewWhenAStartFindsALoss) {
+  std::set<uint64_t> marks = {harness_.Statistics().loss_mark};
+  EXPECT_FALSE(marks.contains(0));
+  // Nothing is lost by a kill, nor by a power cut of what was synced.
+  const std::vector<Record> records = PutMany(3, 1000);
+  ASSERT_OK(harness_.Sync());
+  harness_.Kill();
+  ASSERT_OK(harness_.Start());
+  harness_.PowerCut();
+  ASSERT_OK(harness_.Start());
+  ExpectAllReadable(records);
+  EXPECT_TRUE(marks.contains(harness_.Statistics().loss_mark));
+  // Damage that a recovery skips: no row is left of the record.
+  const std::vector<Record> more = {Sized(50, 1000), Sized(51, 1000)};
+  ASSERT_OK(harness_.Put(more));
+  harness_.Damage(harness_.datastore(), more[0].key);
+  harness_.Kill();
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.Statistics().damaged_count, 0u);
+  EXPECT_TRUE(marks.insert(harness_.Statistics().loss_mark).second);
+  // It lasts.
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.Start());
+  EXPECT_TRUE(marks.contains(harness_.Statistics().loss_mark));
+  // A pack that is gone.
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.disk().Remove(harness_.PackPaths().at(0)));
+  ASSERT_OK(harness_.Start());
+  EXPECT_TRUE(marks.insert(harness_.Statistics().loss_mark).second);
+  // Rows that were built anew know nothing of a pack that is gone.
+  ASSERT_OK(harness_.Stop());
+  harness_.LoseRows();
+  ASSERT_OK(harness_.Rebuild());
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.Statistics().damaged_count, 1u);  // not of that pack
+  EXPECT_TRUE(marks.insert(harness_.Statistics().loss_mark).second);
+  EXPECT_FALSE(marks.contains(0));
+}
+
+TEST_F(ChunkRepositoryTest, NoDamageIsKnownUnderTheLossMarkOfBefore) {
+  const Record record = Sized(1, 1000);
+  ASSERT_OK(harness_.Put({record}));
+  ASSERT_OK(harness_.Sync());
+  ASSERT_OK(harness_.Stop());
+  ASSERT_OK(harness_.Start());
+  const uint64_t before = harness_.Statistics().loss_mark;
+  harness_.Damage(harness_.datastore(), record.key);
+  // The rows stop at the second commit: the damage itself.
+  harness_.CrashAtCommit(2);
+  EXPECT_FALSE(harness_.Read(record.key).ok());
+  harness_.PowerCut();
+  ASSERT_OK(harness_.Start());
+  EXPECT_EQ(harness_.Statistics().damaged_count, 0u);
+  EXPECT_NE(harness_.Statistics().loss_mark, before);
 }
 
 TEST_F(ChunkRepositoryTest, APackFileThatComesBackIsUsedAgain) {

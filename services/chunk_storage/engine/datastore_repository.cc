@@ -51,7 +51,7 @@ DatastoreRepository::DatastoreRepository(const StoreContext* context,
                                          const StoredDatastore& row)
     : context_(context),
       state_(context, row),
-      places_(context, row.number),
+      places_(context, &state_, row.number),
       packs_(context, row.ref.uuid, &state_, &places_),
       reader_(context, &packs_, &places_) {}
 
@@ -68,6 +68,11 @@ absl::StatusOr<std::unique_ptr<DatastoreRepository>> DatastoreRepository::Open(
   PackRecovery recovery({}, context, row.ref.uuid, row.number,
                         &repository->packs_, &repository->places_);
   RETURN_IF_ERROR(recovery.Run(sealed));
+  if (row.loss_mark == 0 || recovery.found_loss()) {
+    const absl::Status drawn = repository->state_.DrawLossMark();
+    // Full: reads are served all the same.
+    if (!drawn.ok() && !absl::IsResourceExhausted(drawn)) return drawn;
+  }
   return repository;
 }
 
@@ -171,6 +176,7 @@ absl::Status DatastoreRepository::ShowToken(const SweepNumbers& numbers) {
 absl::StatusOr<StoreStatistics> DatastoreRepository::Statistics() const {
   ASSIGN_OR_RETURN(const uint64_t free_bytes, context_->packs->FreeBytes());
   const PackSet::Counts counts = packs_.CountPacks();
+  const StoredDatastore row = state_.row();
   return StoreStatistics{.pack_count = counts.packs,
                          .open_pack_count = counts.open_packs,
                          .pack_bytes = counts.bytes,
@@ -179,7 +185,8 @@ absl::StatusOr<StoreStatistics> DatastoreRepository::Statistics() const {
                          .damaged_count = places_.damaged_count(),
                          .free_bytes = free_bytes,
                          .sequence = state_.sequence(),
-                         .token = state_.row().token};
+                         .token = row.token,
+                         .loss_mark = row.loss_mark};
 }
 
 absl::StatusOr<uint64_t> DatastoreRepository::TouchOf(

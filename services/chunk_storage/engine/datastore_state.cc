@@ -1,6 +1,7 @@
 #include "services/chunk_storage/engine/datastore_state.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,13 @@ absl::Status GenerationMismatch(const DatastoreRef& known,
 }
 
 }  // namespace
+
+uint64_t NewLossMark(const StoreContext& context) {
+  const Uuid random = context.new_uuid();
+  uint64_t mark = 0;
+  std::memcpy(&mark, random.bytes.data(), sizeof(mark));
+  return std::max<uint64_t>(mark, 1);
+}
 
 StoredDatastore DatastoreState::row() const {
   absl::MutexLock lock(&mutex_);
@@ -94,6 +102,12 @@ absl::Status DatastoreState::ShowToken(uint64_t token,
   StoredDatastore row = row_;
   row.token = token;
   return Save(row);
+}
+
+absl::Status DatastoreState::DrawLossMark() {
+  absl::MutexLock lock(&mutex_);
+  row_.loss_mark = NewLossMark(*context_);
+  return Save(StoredDatastore(row_));
 }
 
 absl::Status DatastoreState::CommitSealed(SealBatch batch) {

@@ -10,6 +10,9 @@
 
 namespace cairn::chunk_storage {
 
+// Random, above 0.
+uint64_t NewLossMark(const StoreContext& context);
+
 // The numbers of one datastore and its row, which only this object writes.
 // Thread-safe.
 class DatastoreState {
@@ -31,6 +34,11 @@ class DatastoreState {
   // Remembers the token, durably. FailedPrecondition (STALE_TOKEN): a higher
   // one was shown before; (INDEX_BEHIND): `index_sequence` is below sequence().
   absl::Status ShowToken(uint64_t token, uint64_t index_sequence);
+
+  // A new loss mark, durably; never the former. What cannot be saved holds
+  // for this process, and goes with the next save of the row. Errors as
+  // CommitSealed.
+  absl::Status DrawLossMark();
 
   // Commits `batch` with this datastore's row in it. ResourceExhausted:
   // nothing was written. Unavailable: durability is unknown.

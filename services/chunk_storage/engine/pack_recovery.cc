@@ -23,6 +23,7 @@ absl::Status PackRecovery::Run(const std::vector<SealedPack>& sealed) {
     known.insert(pack.uuid);
     if (!std::binary_search(files.begin(), files.end(), pack.uuid)) {
       places_->AddMissingPack(pack.number, pack.record_count);
+      found_loss_ = true;
       LOG(ERROR) << "pack has no file pack=" << pack.uuid.ToString()
                  << " datastore=" << datastore_.ToString()
                  << " records=" << pack.record_count;
@@ -99,6 +100,8 @@ absl::Status PackRecovery::RecoverPack(const Uuid& pack) {
   const Found found = EntriesOf(std::move(survey));
   ASSIGN_OR_RETURN(std::vector<PlacedRecord> places,
                    ChoosePlaces(found, read, &sealed));
+  found_loss_ = found_loss_ || sealed.damaged_bytes > 0 ||
+                sealed.damaged_records > 0 || sealed.unnamed_bytes > 0;
   std::vector<DamagedRecord> damaged;
   for (const PlacedRecord& record : places) {
     if (!options_.quarantine || !record.place.bad) continue;

@@ -50,6 +50,10 @@ class PackRecovery {
   // `sealed`: the packs with a row. An error of the disk or the PlaceStore
   // ends the recovery; what is damaged does not.
   absl::Status Run(const std::vector<SealedPack>& sealed);
+  // Whether a pack is gone, or one that was recovered has damage in it: what
+  // was told to be present may be lost. A torn end counts too, though nothing
+  // in it was promised.
+  bool found_loss() const { return found_loss_; }
   // Packs whose header names another datastore: they were left alone.
   const std::vector<Uuid>& foreign() const { return foreign_; }
 
@@ -84,6 +88,7 @@ class PackRecovery {
   PackSet* const packs_;
   PlaceTable* const places_;
   std::vector<Uuid> foreign_;
+  bool found_loss_ = false;
 };
 
 }  // namespace cairn::chunk_storage

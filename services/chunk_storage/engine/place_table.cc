@@ -9,8 +9,10 @@ constexpr char kDamagedWhileOpen[] = "found damaged before its pack was sealed";
 
 }  // namespace
 
-PlaceTable::PlaceTable(const StoreContext* context, uint32_t datastore)
+PlaceTable::PlaceTable(const StoreContext* context, DatastoreState* state,
+                       uint32_t datastore)
     : context_(context),
+      state_(state),
       datastore_(datastore),
       touches_(context->options.touch_memory_bytes) {}
 
@@ -187,6 +189,7 @@ absl::Status PlaceTable::MarkBad(const RecordKey& key, const Place& place,
     if (!it->second.SameBytes(place) || it->second.bad) {
       return absl::OkStatus();
     }
+    RETURN_IF_ERROR(state_->DrawLossMark());
     it->second.bad = true;
     ++damaged_;
     // A restart finds the damage itself, so only the row is durable.
@@ -199,6 +202,7 @@ absl::Status PlaceTable::MarkBad(const RecordKey& key, const Place& place,
   }
   Place bad = *found[0];
   bad.bad = true;
+  RETURN_IF_ERROR(state_->DrawLossMark());
   RETURN_IF_ERROR(SaveDamage({key, bad}, /*place_is_stored=*/true, why));
   ++damaged_;
   return absl::OkStatus();

@@ -18,6 +18,7 @@
 #include "common/model/record.h"
 #include "services/chunk_storage/domain/place.h"
 #include "services/chunk_storage/domain/touch_table.h"
+#include "services/chunk_storage/engine/datastore_state.h"
 #include "services/chunk_storage/engine/store_context.h"
 
 namespace cairn::chunk_storage {
@@ -29,11 +30,13 @@ namespace cairn::chunk_storage {
 // A record's place, bad mark and touch change only under the lock of its
 // shard, and an answer "present" is given only after the touch was raised
 // under that lock. Locks of shards are never held together, and only the
-// lock of the touches is taken inside one. Thread-safe.
+// lock of the touches and the DatastoreState's are taken inside one.
+// Thread-safe.
 class PlaceTable {
  public:
-  // `context` outlives the table.
-  PlaceTable(const StoreContext* context, uint32_t datastore);
+  // Both outlive the table.
+  PlaceTable(const StoreContext* context, DatastoreState* state,
+             uint32_t datastore);
 
   // At start: what the sealed packs hold.
   void AddSealed(uint64_t records, uint64_t bytes);
@@ -72,8 +75,9 @@ class PlaceTable {
   // `records` are in the PlaceStore now: forgets them here.
   absl::Status Retire(std::span<const PlacedRecord> records);
 
-  // Marks the record bad, durably, if `place` is still its place. Not one of
-  // a missing pack: its file may come back.
+  // Marks the record bad, durably, if `place` is still its place, and draws
+  // the loss mark anew before: whoever is told the new one finds the record
+  // missing. Not one of a missing pack: its file may come back.
   absl::Status MarkBad(const RecordKey& key, const Place& place,
                        const std::string& why);
   // So many damage rows were added.
@@ -115,6 +119,7 @@ class PlaceTable {
                           const std::string& why);
 
   const StoreContext* const context_;
+  DatastoreState* const state_;
   const uint32_t datastore_;
   absl::flat_hash_set<uint32_t> missing_packs_;  // constant after the start
   std::array<Shard, kShards> shards_;

@@ -82,7 +82,7 @@ absl::StatusOr<RebuiltDatastore> RebuildDatastore(const StoreContext* context,
                                                   const StoredDatastore& row,
                                                   SurveyDepth depth) {
   DatastoreState state(context, row);
-  PlaceTable places(context, row.number);
+  PlaceTable places(context, &state, row.number);
   PackSet packs(context, row.ref.uuid, &state, &places);
   ASSIGN_OR_RETURN(const std::vector<SealedPack> sealed,
                    context->places->ListPacks(row.number));

@@ -94,6 +94,7 @@ void Encode(const StoreStatistics& statistics,
   proto->set_free_bytes(statistics.free_bytes);
   proto->set_sequence(statistics.sequence);
   proto->set_token(statistics.token);
+  proto->set_loss_mark(statistics.loss_mark);
 }
 
 // Sends the records of `stream` until its end. A peer that is gone ends it

@@ -51,6 +51,7 @@ std::string DatastoreValue(const StoredDatastore& datastore) {
   row.set_sequence(datastore.sequence);
   row.set_number(datastore.number);
   row.set_highest_epoch(datastore.highest_epoch);
+  row.set_loss_mark(datastore.loss_mark);
   return row.SerializeAsString();
 }
 
@@ -128,7 +129,8 @@ absl::StatusOr<std::vector<StoredDatastore>> PlaceStore::ListDatastores()
                           .ref = {uuid, row.generation()},
                           .token = row.token(),
                           .sequence = row.sequence(),
-                          .highest_epoch = row.highest_epoch()});
+                          .highest_epoch = row.highest_epoch(),
+                          .loss_mark = row.loss_mark()});
   }
   RETURN_IF_ERROR(cursor->status());
   return datastores;

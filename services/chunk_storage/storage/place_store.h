@@ -26,6 +26,7 @@ struct StoredDatastore {
   uint64_t token = 0;
   uint64_t sequence = 0;       // highest in a sealed pack
   uint64_t highest_epoch = 0;  // of a session, in a sealed pack
+  uint64_t loss_mark = 0;      // as StoreStatistics says
 };
 
 // A pack whose places are in the table: never written or scanned again.
@@ -71,8 +72,8 @@ struct SealBatch {
 
 // What chunk_storage remembers beside the packs, over a KvStore: where each
 // record of a sealed pack is, which packs are sealed, what is damaged, and
-// the numbers of each datastore. Everything here but generation and token can
-// be built again from the packs (engine/store_rebuild.h).
+// the numbers of each datastore. Everything here but generation, token and loss
+// mark can be built again from the packs (engine/store_rebuild.h).
 //
 // Errors are those of the KvStore; DataLoss for a row that does not decode.
 // Thread-safe.
