@@ -48,6 +48,11 @@ struct Session {
   Uuid lease;
   absl::Time open_time;
   std::vector<ArchiveCheckpoint> archives;  // sorted by name
+  uint64_t loss_mark = 0;  // of chunk_storage at the opening; 0: not known
+  // Of the base, what the session may take over whole: all pages below their
+  // roots, and the chunks they name, are kept while it is open. Empty if the
+  // store may have lost something since the base was begun. Not in lists.
+  std::vector<Archive> base_archives;  // sorted by name
 };
 
 }  // namespace cairn

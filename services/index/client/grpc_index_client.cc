@@ -322,6 +322,26 @@ absl::StatusOr<ArchiveEntries> GrpcIndexClient::FindEntries(
   return found;
 }
 
+absl::StatusOr<std::vector<std::string>> GrpcIndexClient::GetPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<Digest>& ids) {
+  v1::GetPagesRequest request;
+  *request.mutable_session() = ToProto(session);
+  for (const Digest& id : ids) request.add_ids(std::string(id.view()));
+  ClientCall client(call, *clock_, kTimeout);
+  v1::GetPagesResponse response;
+  RETURN_IF_ERROR(
+      client.Finish(stub_->GetPages(client.context(), request, &response)));
+  if (static_cast<size_t>(response.pages_size()) != ids.size()) {
+    return absl::InternalError(absl::StrCat("index answered ",
+                                            response.pages_size(),
+                                            " pages for ", ids.size(), " ids"));
+  }
+  return std::vector<std::string>(
+      std::make_move_iterator(response.mutable_pages()->begin()),
+      std::make_move_iterator(response.mutable_pages()->end()));
+}
+
 absl::StatusOr<ArchiveDiff> GrpcIndexClient::DiffArchives(
     const Call& call, const ArchiveName& base, const ArchiveName& archive,
     uint64_t offset, uint32_t max_ranges) {

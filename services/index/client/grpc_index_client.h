@@ -75,6 +75,9 @@ class GrpcIndexClient final : public CatalogClient,
                                              const ArchiveName& archive,
                                              uint64_t offset, uint64_t length,
                                              uint32_t max_entries) override;
+  absl::StatusOr<std::vector<std::string>> GetPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<Digest>& ids) override;
   absl::StatusOr<ArchiveDiff> DiffArchives(const Call& call,
                                            const ArchiveName& base,
                                            const ArchiveName& archive,

@@ -799,6 +799,90 @@ TEST_P(IndexClientContract, ABaseIsASnapshotOfTheSameGroup) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_P(IndexClientContract, ASessionKeepsWhatItMayTakeOverOfItsBase) {
+  NewSession first = NewIn(TestGroup("web1"));
+  first.loss_mark = 77;
+  ASSERT_OK_AND_ASSIGN(const Snapshot base, BackUp(sessions(), first));
+  for (const uint64_t mark : {uint64_t{77}, uint64_t{78}, uint64_t{0}}) {
+    NewSession request = NewIn(TestGroup("web1"));
+    request.base = base.name;
+    request.loss_mark = mark;
+    const std::vector<Archive> kept =
+        mark == 77 ? base.archives : std::vector<Archive>();
+    ASSERT_OK_AND_ASSIGN(const Session opened,
+                         sessions().OpenSession({}, request));
+    EXPECT_EQ(opened.base_archives, kept);
+    EXPECT_EQ(opened.loss_mark, mark);
+    // What the store says by now changes nothing of the session.
+    request.loss_mark = 79;
+    ASSERT_OK_AND_ASSIGN(const Session again,
+                         sessions().OpenSession({}, request));
+    EXPECT_EQ(again.base_archives, kept);
+    ASSERT_OK_AND_ASSIGN(
+        const Session got,
+        sessions().GetSession({}, {"default", request.ref.session}));
+    EXPECT_EQ(got.base_archives, kept);
+    EXPECT_EQ(got.loss_mark, mark);
+    ASSERT_OK_AND_ASSIGN(const auto listed,
+                         sessions().ListSessions({}, "default", true, {}));
+    ASSERT_EQ(listed.items.size(), 1u);
+    EXPECT_TRUE(listed.items[0].base_archives.empty());
+    ASSERT_OK(sessions().AbortSession({}, request.ref));
+    ASSERT_OK_AND_ASSIGN(
+        const Session aborted,
+        sessions().GetSession({}, {"default", request.ref.session}));
+    EXPECT_TRUE(aborted.base_archives.empty());
+  }
+}
+
+TEST_P(IndexClientContract, GetPagesGivesTheEncodingsToAnOpenSession) {
+  const BuiltArchive archive = BuildArchive("a.img", 200, TestSeed());
+  ASSERT_GT(archive.pages.size(), kMaxPageIds);
+  const NewSession request = NewIn(TestGroup("web1"), 5);
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK(PutArchive(sessions(), request.ref, archive));
+  for (int i = 0; i < 20; ++i) {
+    std::vector<Digest> ids;
+    std::vector<std::string> pages;
+    for (size_t left = 1 + random_() % kMaxPageIds; left > 0; --left) {
+      const EncodedPage& page = archive.pages[random_() % archive.pages.size()];
+      ids.push_back(page.id);
+      pages.push_back(page.bytes);
+    }
+    EXPECT_THAT(sessions().GetPages({}, request.ref, ids), IsOkAndHolds(pages));
+  }
+  const Digest first = archive.pages[0].id;
+  const Digest absent = Sha256("no page");
+  const absl::Status missing =
+      sessions().GetPages({}, request.ref, {first, absent}).status();
+  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kDataLoss,
+                                ::testing::HasSubstr(absent.ToHex())));
+  EXPECT_THAT(missing, HasReasonCode(reason::kRecordMissing));
+  for (const size_t count : {size_t{0}, kMaxPageIds + 1}) {
+    EXPECT_THAT(
+        sessions().GetPages({}, request.ref, std::vector<Digest>(count, first)),
+        StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  SessionRef other = request.ref;
+  other.datastore.generation += 1;
+  EXPECT_THAT(sessions().GetPages({}, other, {first}),
+              HasReasonCode(reason::kGenerationMismatch));
+  other = request.ref;
+  other.session.bytes[0] ^= 1;
+  EXPECT_THAT(sessions().GetPages({}, other, {first}),
+              HasReasonCode(reason::kSessionNotFound));
+  other = request.ref;
+  other.epoch += 1;
+  EXPECT_THAT(sessions().GetPages({}, other, {first}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK(fence().RaiseFence({}, ref_, 6, 1));
+  EXPECT_THAT(sessions().GetPages({}, request.ref, {first}),
+              HasReasonCode(reason::kSessionFenced));
+  ASSERT_OK(sessions().AbortSession({}, request.ref));
+  EXPECT_THAT(sessions().GetPages({}, request.ref, {first}),
+              HasReasonCode(reason::kSessionEnded));
+}
+
 TEST_P(IndexClientContract, TheFenceShutsOutSessionsThatASweepHasOvertaken) {
   const BuiltArchive archive = BuildArchive("a.img", 10, 1);
   const NewSession old = NewIn(TestGroup("web1"), 5);

@@ -6,16 +6,11 @@
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
-#include "common/wire/archive.h"
 #include "common/wire/datastore.h"
 #include "common/wire/scalars.h"
-#include "common/wire/session.h"
 
 namespace cairn::index {
 namespace {
-
-constexpr size_t kMaxLabelBytes = 256;
-constexpr size_t kMaxBuilderStateBytes = 1 << 20;
 
 // The level in a page's encoding; 0 where there is none.
 constexpr size_t kLevelOffset = 4;
@@ -164,124 +159,6 @@ absl::StatusOr<CatalogChange> FromProto(const v1::CatalogChange& proto) {
   return absl::InvalidArgumentError("change is not set");
 }
 
-v1::Checkpoint ToProto(const ArchiveCheckpoint& checkpoint) {
-  v1::Checkpoint proto;
-  proto.set_name(checkpoint.name);
-  proto.set_kind(cairn::ToProto(checkpoint.kind));
-  *proto.mutable_chunker() = cairn::ToProto(checkpoint.chunker);
-  proto.set_durable_bytes(checkpoint.durable_bytes);
-  proto.set_builder_state(checkpoint.builder_state);
-  if (checkpoint.root.has_value()) {
-    *proto.mutable_root() = cairn::ToProto(*checkpoint.root);
-  }
-  proto.set_stored_bytes(checkpoint.stored_bytes);
-  proto.set_revision(checkpoint.revision);
-  return proto;
-}
-
-absl::StatusOr<ArchiveCheckpoint> FromProto(const v1::Checkpoint& proto) {
-  ArchiveCheckpoint checkpoint;
-  RETURN_IF_ERROR(WithContext(ValidateArchiveId(proto.name()), "name"));
-  checkpoint.name = proto.name();
-  ASSIGN_OR_RETURN(checkpoint.kind, ArchiveKindFromProto("kind", proto.kind()));
-  absl::StatusOr<ChunkerSpec> chunker = cairn::FromProto(proto.chunker());
-  if (!chunker.ok()) return WithContext(chunker.status(), "chunker");
-  checkpoint.chunker = *std::move(chunker);
-  checkpoint.durable_bytes = proto.durable_bytes();
-  RETURN_IF_ERROR(CheckTextLength("builder_state", proto.builder_state(),
-                                  kMaxBuilderStateBytes));
-  checkpoint.builder_state = proto.builder_state();
-  if (proto.has_root()) {
-    const absl::StatusOr<PageRoot> root = cairn::FromProto(proto.root());
-    if (!root.ok()) return WithContext(root.status(), "root");
-    checkpoint.root = *root;
-  }
-  checkpoint.stored_bytes = proto.stored_bytes();
-  checkpoint.revision = proto.revision();
-  return checkpoint;
-}
-
-v1::SessionRow ToProto(const Session& session) {
-  v1::SessionRow proto;
-  Session visible = session;
-  visible.archives.clear();
-  *proto.mutable_session() = cairn::ToProto(visible);
-  proto.set_lease(std::string(session.lease.view()));
-  proto.set_client_label(session.client_label);
-  for (const ArchiveCheckpoint& checkpoint : session.archives) {
-    *proto.add_checkpoints() = index::ToProto(checkpoint);
-  }
-  return proto;
-}
-
-absl::StatusOr<Session> FromProto(const v1::SessionRow& proto) {
-  ASSIGN_OR_RETURN(Session session, cairn::FromProto(proto.session()));
-  session.archives.clear();
-  ASSIGN_OR_RETURN(session.lease, UuidFromProto("lease", proto.lease()));
-  RETURN_IF_ERROR(
-      CheckTextLength("client_label", proto.client_label(), kMaxLabelBytes));
-  session.client_label = proto.client_label();
-  if (static_cast<size_t>(proto.checkpoints_size()) > kMaxArchivesPerSnapshot) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoints has ", proto.checkpoints_size(),
-                     " items, allowed are at most ", kMaxArchivesPerSnapshot));
-  }
-  for (const v1::Checkpoint& item : proto.checkpoints()) {
-    absl::StatusOr<ArchiveCheckpoint> checkpoint = FromProto(item);
-    if (!checkpoint.ok()) {
-      return WithContext(
-          checkpoint.status(),
-          IndexedField("checkpoints",
-                       static_cast<int>(session.archives.size())));
-    }
-    session.archives.push_back(*std::move(checkpoint));
-  }
-  return session;
-}
-
-v1::OpenSessionRequest ToProto(const NewSession& request) {
-  v1::OpenSessionRequest proto;
-  *proto.mutable_session() = cairn::ToProto(request.ref);
-  proto.set_group(request.group.ToString());
-  if (request.backup_time.has_value()) {
-    *proto.mutable_backup_time() = SnapshotTimeToProto(*request.backup_time);
-  }
-  if (request.base.has_value()) {
-    proto.set_base_snapshot(request.base->ToString());
-  }
-  proto.set_owner(request.owner);
-  proto.set_notes(request.notes);
-  proto.set_client_label(request.client_label);
-  proto.set_lease(std::string(request.lease.view()));
-  return proto;
-}
-
-absl::StatusOr<NewSession> FromProto(const v1::OpenSessionRequest& proto) {
-  NewSession request;
-  const absl::StatusOr<SessionRef> ref = cairn::FromProto(proto.session());
-  if (!ref.ok()) return WithContext(ref.status(), "session");
-  request.ref = *ref;
-  ASSIGN_OR_RETURN(request.group,
-                   NameFromProto<GroupName>("group", proto.group()));
-  if (proto.has_backup_time()) {
-    ASSIGN_OR_RETURN(request.backup_time,
-                     SnapshotTimeFromProto("backup_time", proto.backup_time()));
-  }
-  if (!proto.base_snapshot().empty()) {
-    ASSIGN_OR_RETURN(request.base, NameFromProto<SnapshotName>(
-                                       "base_snapshot", proto.base_snapshot()));
-  }
-  RETURN_IF_ERROR(CheckTextLength("owner", proto.owner(), kMaxPrincipalBytes));
-  request.owner = proto.owner();
-  RETURN_IF_ERROR(CheckTextLength("notes", proto.notes(), kMaxNotesBytes));
-  request.notes = proto.notes();
-  RETURN_IF_ERROR(
-      CheckTextLength("client_label", proto.client_label(), kMaxLabelBytes));
-  request.client_label = proto.client_label();
-  ASSIGN_OR_RETURN(request.lease, UuidFromProto("lease", proto.lease()));
-  return request;
-}
-
 v1::ListGroupsRequest ToProto(const GroupQuery& query,
                               const PageRequest& page) {
   v1::ListGroupsRequest proto;
@@ -366,6 +243,22 @@ absl::StatusOr<std::vector<EncodedPage>> FromProto(
     pages.push_back({.id = Sha256(bytes), .level = level, .bytes = bytes});
   }
   return pages;
+}
+
+absl::StatusOr<std::vector<Digest>> FromProto(
+    const v1::GetPagesRequest& proto) {
+  const size_t count = static_cast<size_t>(proto.ids_size());
+  if (count == 0 || count > kMaxPageIds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "ids has ", count, " items, allowed are 1..", kMaxPageIds));
+  }
+  std::vector<Digest> ids;
+  ids.reserve(count);
+  for (const std::string& bytes : proto.ids()) {
+    ASSIGN_OR_RETURN(const Digest id, DigestFromProto("ids", bytes));
+    ids.push_back(id);
+  }
+  return ids;
 }
 
 v1::FenceState ToProto(const FenceState& state) {

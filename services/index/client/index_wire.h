@@ -37,6 +37,8 @@ absl::StatusOr<SnapshotQuery> FromProto(const v1::ListSnapshotsRequest& proto);
 absl::StatusOr<std::vector<EncodedPage>> FromProto(
     const v1::PutPagesRequest& proto);
 
+absl::StatusOr<std::vector<Digest>> FromProto(const v1::GetPagesRequest& proto);
+
 v1::FenceState ToProto(const FenceState& state);
 FenceState FromProto(const v1::FenceState& proto);
 

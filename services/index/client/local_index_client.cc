@@ -112,6 +112,12 @@ absl::StatusOr<ArchiveEntries> LocalIndexClient::FindEntries(
                                          max_entries);
 }
 
+absl::StatusOr<std::vector<std::string>> LocalIndexClient::GetPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<Digest>& ids) {
+  return engine_->archives().GetPages(Own(call), session, ids);
+}
+
 absl::StatusOr<ArchiveDiff> LocalIndexClient::DiffArchives(
     const Call& call, const ArchiveName& base, const ArchiveName& archive,
     uint64_t offset, uint32_t max_ranges) {

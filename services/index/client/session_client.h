@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,12 +8,16 @@
 
 #include "absl/status/statusor.h"
 #include "common/model/call.h"
+#include "common/model/digest.h"
 #include "common/model/record.h"
 #include "common/model/session.h"
 #include "common/page/page_diff.h"
 #include "common/page/page_tree_builder.h"
 
 namespace cairn {
+
+// Of one GetPages.
+inline constexpr size_t kMaxPageIds = 32;
 
 struct NewSession {
   SessionRef ref;
@@ -23,6 +28,9 @@ struct NewSession {
   std::string notes;
   std::string client_label;
   Uuid lease;
+  // StoreStatistics::loss_mark, asked for before the session pinned anything;
+  // 0: not known.
+  uint64_t loss_mark = 0;
 };
 
 struct PublishRequest {
@@ -63,7 +71,9 @@ class SessionClient {
   // PermissionDenied: NOT_OWNER, whoever calls: an administrator of the suite
   // writes a group in the name of its owner; NotFound: namespace or base;
   // ResourceExhausted (LIMIT_EXCEEDED): too many sessions that are open, or
-  // that ListUncancelled names.
+  // that ListUncancelled names. If the base's own loss mark is the session's,
+  // and not 0, the session's base_archives are those of the base that are no
+  // blobs; they are in the row, so that gc keeps what they need.
   virtual absl::StatusOr<Session> OpenSession(const Call& call,
                                               const NewSession& session) = 0;
   // NotFound: SESSION_NOT_FOUND.
@@ -109,8 +119,9 @@ class SessionClient {
   // Lists the snapshot in one synced batch, behind the fence. Idempotent for
   // 7 days after the end of the session. What may have changed since the
   // session was opened is checked again: the namespace (NotFound), the owner
-  // (NOT_OWNER), the order of times (SNAPSHOT_NOT_NEWER), and that `base` is
-  // still listed or in trash (FailedPrecondition).
+  // (NOT_OWNER), the order of times (SNAPSHOT_NOT_NEWER), and, unless the
+  // session has base_archives, that `base` is still listed or in trash
+  // (FailedPrecondition, BASE_GONE).
   virtual absl::StatusOr<Snapshot> CommitPublish(const Call& call,
                                                  const SessionRef& session,
                                                  uint64_t sequence) = 0;
@@ -130,6 +141,13 @@ class SessionClient {
                                                      uint64_t offset,
                                                      uint64_t length,
                                                      uint32_t max_entries) = 0;
+
+  // The encodings of pages, 1..32 ids, in their order, for a walk down one of
+  // the session's base_archives; not proved. Errors as of a session. DataLoss
+  // (RECORD_MISSING): one is not there.
+  virtual absl::StatusOr<std::vector<std::string>> GetPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<Digest>& ids) = 0;
 
   // The bytes from `offset` on in which two archives of listed or trashed
   // snapshots may differ, at most `max_ranges` ranges (1..1024), from as many

@@ -51,6 +51,8 @@ struct SnapshotRow {
   uint64_t notes_sequence = 0;  // as in GroupRow; 0: as published
   uint64_t protected_sequence = 0;
   bool recovered = false;  // listed by a rebuild
+  // That the store had when its session was opened; 0: not known.
+  uint64_t loss_mark = 0;
 };
 
 struct SessionRow {
@@ -72,6 +74,10 @@ struct SessionRow {
   std::string manifest;  // whole payload of its record
   // Of the event that cancels the manifest, which is in the packs; 0: none.
   uint64_t cancel_sequence = 0;
+  uint64_t loss_mark = 0;  // of the store at the opening; 0: not known
+  // Of the base, whose pages the session may take over: roots of gc while it
+  // is open and not fenced. Sorted by name.
+  std::vector<Archive> base_archives;
 };
 
 // Numbers of a datastore. All but the counts only grow.

@@ -12,6 +12,7 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/catalog_keys.h"
+#include "services/index/domain/session_rules.h"
 #include "services/index/engine/catalog_lookup.h"
 
 namespace cairn::index {
@@ -30,7 +31,10 @@ absl::StatusOr<std::string> ArchiveReader::ReadPage(const Call& call,
   }
   metrics_->page_cache_misses.Increment();
   ASSIGN_OR_RETURN(auto stored, store_->GetPages(datastore, std::span(&id, 1)));
-  if (!stored[0].has_value()) return absl::DataLossError("is not stored");
+  if (!stored[0].has_value()) {
+    return WithReason(absl::DataLossError("is not stored"),
+                      reason::kRecordMissing);
+  }
   // A damaged page stays out, so that a reader sees it once it is healed.
   if (Sha256(*stored[0]) == id) cache_.Insert(key, *stored[0]);
   return *std::move(stored[0]);
@@ -71,6 +75,43 @@ absl::StatusOr<ArchiveEntries> ArchiveReader::FindEntries(
   }
   return ArchiveEntries{.archive = std::move(found),
                         .entries = *std::move(entries)};
+}
+
+absl::Status ArchiveReader::CheckOpen(const DatastoreState& state,
+                                      const SessionRef& session) const {
+  const SessionName name{.datastore = state.info.name,
+                         .session = session.session};
+  absl::ReaderMutexLock lock(&state.gate);
+  ASSIGN_OR_RETURN(const SessionRow row,
+                   LoadSession(store_->NewView(state.info.ref.uuid), name));
+  const absl::Status open =
+      CheckSessionOpen(name, row, session, state.numbers.fence);
+  if (HasReason(open, reason::kSessionFenced)) {
+    metrics_->fenced_calls.Increment();
+  }
+  return open;
+}
+
+absl::StatusOr<std::vector<std::string>> ArchiveReader::GetPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<Digest>& ids) {
+  if (ids.empty() || ids.size() > kMaxPageIds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "ids has ", ids.size(), " items, allowed are 1..", kMaxPageIds));
+  }
+  ASSIGN_OR_RETURN(const DatastoreState* const state,
+                   datastores_->Find(session.datastore));
+  RETURN_IF_ERROR(CheckOpen(*state, session));
+  std::vector<std::string> pages;
+  pages.reserve(ids.size());
+  for (const Digest& id : ids) {
+    absl::StatusOr<std::string> page = ReadPage(call, state->info.ref.uuid, id);
+    if (!page.ok()) {
+      return WithContext(page.status(), absl::StrCat("page ", id.ToHex()));
+    }
+    pages.push_back(*std::move(page));
+  }
+  return pages;
 }
 
 absl::StatusOr<ArchiveDiff> ArchiveReader::Diff(const Call& call,

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/model/call.h"
 #include "common/model/digest.h"
 #include "common/model/names.h"
+#include "common/model/session.h"
 #include "common/page/page_diff.h"
 #include "services/index/client/session_client.h"
 #include "services/index/engine/datastore_registry.h"
@@ -49,12 +51,20 @@ class ArchiveReader {
                                              uint64_t offset, uint64_t length,
                                              uint32_t max_entries);
 
+  // As SessionClient::GetPages.
+  absl::StatusOr<std::vector<std::string>> GetPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<Digest>& ids);
+
   // As SessionClient::DiffArchives.
   absl::StatusOr<ArchiveDiff> Diff(const Call& call, const ArchiveName& base,
                                    const ArchiveName& archive, uint64_t offset,
                                    uint32_t max_ranges);
 
  private:
+  // Errors as of a session: what it may take over is kept while it is open.
+  absl::Status CheckOpen(const DatastoreState& state,
+                         const SessionRef& session) const;
   // NotFound: the snapshot, or the archive in it.
   absl::StatusOr<Archive> FindArchive(const Uuid& datastore,
                                       const ArchiveName& archive) const;

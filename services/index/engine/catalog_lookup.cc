@@ -82,6 +82,8 @@ Session ToSession(const Datastore& datastore, const Uuid& id,
   session.client_label = row.client_label;
   session.lease = row.lease;
   session.open_time = row.open_time;
+  session.loss_mark = row.loss_mark;
+  session.base_archives = row.base_archives;
   return session;
 }
 

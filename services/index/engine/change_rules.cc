@@ -242,6 +242,7 @@ absl::Status Apply(const ChangeContext& context,
   if (ends) {
     row.state = SessionState::kAborted;
     row.end_time = context.now;
+    row.base_archives.clear();
   }
   if (cancels) row.cancel_sequence = sequence;
   batch.PutSession(change.session, row);

@@ -87,7 +87,10 @@ absl::Status Publisher::CheckTarget(const IndexView& view,
         CheckMayWrite(Index(), row.owner, group_name, group->owner));
     RETURN_IF_ERROR(CheckNewer(row.snapshot, group->newest_time));
   }
-  if (!row.base_time.has_value()) return absl::OkStatus();
+  // What may be taken over of the base is kept by the session's own row.
+  if (!row.base_time.has_value() || !row.base_archives.empty()) {
+    return absl::OkStatus();
+  }
   const SnapshotName base{.group = group_name, .time = *row.base_time};
   ASSIGN_OR_RETURN(const std::optional<SnapshotRow> base_row,
                    view.GetSnapshot(base));
@@ -217,7 +220,9 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
                    view.GetGroup(row.snapshot.group));
   IndexBatch batch(uuid);
   batch.PutGroup(row.snapshot.group, WithSnapshot(std::move(group), *manifest));
-  batch.PutSnapshot(row.snapshot, ToRow(*manifest, Sha256(row.manifest)));
+  SnapshotRow listed = ToRow(*manifest, Sha256(row.manifest));
+  listed.loss_mark = row.loss_mark;
+  batch.PutSnapshot(row.snapshot, listed);
   IndexState numbers = state.numbers;
   ++numbers.snapshot_count;
   for (const Archive& archive : manifest->archives) {
@@ -227,6 +232,7 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
   row.state = SessionState::kPublished;
   row.end_time = clock_->Now();
   row.manifest.clear();
+  row.base_archives.clear();
   batch.PutSession(session.session, row);
   // One batch, so that nobody sees half of it; synced, so that what is
   // answered stays; under the gate, so that no fence came in between.

@@ -59,12 +59,23 @@ absl::Status CheckRequest(const Datastore& datastore,
   return CheckText("client_label", request.client_label, kMaxLabelBytes);
 }
 
-absl::Status CheckBase(const IndexView& view, const SnapshotName& base) {
-  ASSIGN_OR_RETURN(const SnapshotRow row, LoadSnapshot(view, base));
-  if (row.verify_state != VerifyState::kFailed) return absl::OkStatus();
+absl::StatusOr<SnapshotRow> LoadBase(const IndexView& view,
+                                     const SnapshotName& base) {
+  ASSIGN_OR_RETURN(SnapshotRow row, LoadSnapshot(view, base));
+  if (row.verify_state != VerifyState::kFailed) return row;
   return absl::FailedPreconditionError(
       absl::StrCat("base snapshot ", base.ToString(),
                    " did not pass its last verify; use another or none"));
+}
+
+// Of a base, what a session that begins under `loss_mark` may take over by
+// its pages alone: nothing that the base pinned when it began was lost since.
+std::vector<Archive> TakeableArchives(SnapshotRow base, uint64_t loss_mark) {
+  if (loss_mark == 0 || base.loss_mark != loss_mark) return {};
+  std::erase_if(base.archives, [](const Archive& archive) {
+    return archive.kind == ArchiveKind::kBlob;
+  });
+  return std::move(base.archives);
 }
 
 bool Passes(SessionFilter filter, const SessionRow& row, uint64_t fence) {
@@ -113,8 +124,9 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
               << " principal=" << request.owner;
     return may_write;
   }
+  SnapshotRow base;
   if (request.base.has_value()) {
-    RETURN_IF_ERROR(CheckBase(view, *request.base));
+    ASSIGN_OR_RETURN(base, LoadBase(view, *request.base));
   }
   std::optional<int64_t> newest;
   if (group.has_value()) newest = group->newest_time;
@@ -127,6 +139,8 @@ absl::StatusOr<SessionRow> SessionCatalog::NewRow(
   row.snapshot = {.group = request.group, .time = time};
   row.explicit_time = request.backup_time.has_value();
   if (request.base.has_value()) row.base_time = request.base->time;
+  row.loss_mark = request.loss_mark;
+  row.base_archives = TakeableArchives(std::move(base), request.loss_mark);
   row.owner = request.owner;
   row.notes = request.notes;
   row.client_label = request.client_label;
@@ -277,6 +291,7 @@ absl::StatusOr<ListPage<Session>> SessionCatalog::List(
                      DecodeAt(Table::kSessions, cursor, DecodeSession));
     if (!Passes(filter, row, fence)) return Visited<Session>{};
     Session session = ToSession(state->info, *id, row, fence);
+    session.base_archives.clear();
     ASSIGN_OR_RETURN(session.archives, view.ListCheckpoints(*id));
     const size_t more_bytes = session.archives.size() * kArchiveBytes;
     for (ArchiveCheckpoint& archive : session.archives) {
@@ -307,6 +322,7 @@ absl::Status SessionCatalog::Abort(const SessionRef& ref) {
   if (row.state == SessionState::kAborted) return absl::OkStatus();
   row.state = SessionState::kAborted;
   row.end_time = clock_->Now();
+  row.base_archives.clear();
   IndexBatch batch(info.ref.uuid);
   batch.PutSession(ref.session, row);
   batch.PassGate();

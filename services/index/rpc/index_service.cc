@@ -82,6 +82,7 @@ std::vector<AuthorizationRow> IndexServiceImpl::Authorization() {
       {service + "CommitPublish", kAdminsAndServices},
       {service + "AbortSession", kAdminsAndServices},
       {service + "FindEntries", kAdminsAndServices},
+      {service + "GetPages", kAdminsAndServices},
       {service + "DiffArchives", kAdminsAndServices},
       {service + "RaiseFence", kAdminsAndServices},
       {service + "GetFence", kAdminsAndServices},
@@ -345,6 +346,23 @@ grpc::ServerUnaryReactor* IndexServiceImpl::FindEntries(
         *response->mutable_archive() = cairn::ToProto(found.archive);
         for (const PlacedEntry& entry : found.entries) {
           *response->add_entries() = cairn::ToProto(entry);
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* IndexServiceImpl::GetPages(
+    grpc::CallbackServerContext* context, const v1::GetPagesRequest* request,
+    v1::GetPagesResponse* response) {
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const SessionRef session,
+                         SessionOf(request->session()));
+        ASSIGN_OR_RETURN(const std::vector<Digest> ids, FromProto(*request));
+        ASSIGN_OR_RETURN(std::vector<std::string> pages,
+                         engine_->archives().GetPages(call, session, ids));
+        for (std::string& page : pages) {
+          response->add_pages(std::move(page));
         }
         return absl::OkStatus();
       });

@@ -94,6 +94,9 @@ class IndexServiceImpl final : public v1::IndexService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::FindEntriesRequest* request,
       v1::FindEntriesResponse* response) override;
+  grpc::ServerUnaryReactor* GetPages(grpc::CallbackServerContext* context,
+                                     const v1::GetPagesRequest* request,
+                                     v1::GetPagesResponse* response) override;
   grpc::ServerUnaryReactor* DiffArchives(
       grpc::CallbackServerContext* context,
       const v1::DiffArchivesRequest* request,

@@ -126,6 +126,7 @@ std::string EncodeSnapshot(const SnapshotRow& row) {
   proto.set_notes_sequence(row.notes_sequence);
   proto.set_protected_sequence(row.protected_sequence);
   proto.set_recovered(row.recovered);
+  proto.set_loss_mark(row.loss_mark);
   return proto.SerializeAsString();
 }
 
@@ -152,6 +153,7 @@ absl::StatusOr<SnapshotRow> DecodeSnapshot(std::string_view bytes) {
   row.notes_sequence = proto.notes_sequence();
   row.protected_sequence = proto.protected_sequence();
   row.recovered = proto.recovered();
+  row.loss_mark = proto.loss_mark();
   return row;
 }
 
@@ -175,6 +177,10 @@ std::string EncodeSession(const SessionRow& row) {
   proto.set_generation(row.generation);
   proto.set_explicit_time(row.explicit_time);
   proto.set_cancel_sequence(row.cancel_sequence);
+  proto.set_loss_mark(row.loss_mark);
+  for (const Archive& archive : row.base_archives) {
+    *proto.add_base_archives() = EncodeArchive(archive);
+  }
   return proto.SerializeAsString();
 }
 
@@ -209,6 +215,10 @@ absl::StatusOr<SessionRow> DecodeSession(std::string_view bytes) {
   row.publish_sequence = proto.publish_sequence();
   row.manifest = proto.manifest();
   row.cancel_sequence = proto.cancel_sequence();
+  row.loss_mark = proto.loss_mark();
+  if (!proto.base_archives().empty()) {
+    ASSIGN_OR_RETURN(row.base_archives, DecodeArchives(proto.base_archives()));
+  }
   return row;
 }
 

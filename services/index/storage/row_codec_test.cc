@@ -47,6 +47,7 @@ SnapshotRow ExampleSnapshot() {
   row.manifest.bytes.fill(2);
   row.notes_sequence = 8;
   row.protected_sequence = 9;
+  row.loss_mark = 10;
   return row;
 }
 
@@ -71,6 +72,8 @@ SessionRow ExampleSession() {
   row.publish_sequence = 4;
   row.cancel_sequence = 6;
   row.manifest = "manifest";
+  row.loss_mark = 5;
+  row.base_archives = {ExampleArchive("a"), ExampleArchive("b")};
   return row;
 }
 
@@ -91,6 +94,7 @@ TEST(RowCodecTest, SnapshotsRoundTrip) {
   EXPECT_EQ(back.manifest, row.manifest);
   EXPECT_EQ(back.notes_sequence, row.notes_sequence);
   EXPECT_EQ(back.protected_sequence, row.protected_sequence);
+  EXPECT_EQ(back.loss_mark, row.loss_mark);
 }
 
 TEST(RowCodecTest, SessionsRoundTrip) {
@@ -112,6 +116,8 @@ TEST(RowCodecTest, SessionsRoundTrip) {
   EXPECT_EQ(back.publish_sequence, row.publish_sequence);
   EXPECT_EQ(back.cancel_sequence, row.cancel_sequence);
   EXPECT_EQ(back.manifest, row.manifest);
+  EXPECT_EQ(back.loss_mark, row.loss_mark);
+  EXPECT_EQ(back.base_archives, row.base_archives);
 }
 
 TEST(RowCodecTest, OtherRowsRoundTrip) {

@@ -18,6 +18,7 @@ void ChunkGate::Open() {
 absl::StatusOr<PinReply> ChunkGate::Pin(const Call& call,
                                         const SessionRef& session,
                                         std::span<const RecordKey> keys) {
+  pinned_ += keys.size();
   {
     absl::MutexLock lock(&mutex_);
     const auto is_open = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {

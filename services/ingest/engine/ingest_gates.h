@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,6 +38,8 @@ class ChunkGate final : public ChunkClient {
   void Open();
   // `after` runs when records were appended, and its error is answered.
   void AfterAppend(absl::AnyInvocable<absl::Status()> after);
+  // Keys that were to be pinned.
+  size_t pinned() const { return pinned_; }
   // What was appended of one kind.
   std::vector<Record> Appended(RecordKind kind) const;
 
@@ -74,6 +77,7 @@ class ChunkGate final : public ChunkClient {
 
  private:
   ChunkClient* const store_;
+  std::atomic<size_t> pinned_ = 0;
   mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::AnyInvocable<absl::Status()> after_append_ ABSL_GUARDED_BY(mutex_);
@@ -132,6 +136,9 @@ class SessionGate final : public SessionClient {
   // handed on.
   void AnswerDiffs(std::vector<absl::StatusOr<ArchiveDiff>> answers);
 
+  // Calls that read an archive's index.
+  size_t reads() const { return reads_; }
+
   absl::StatusOr<Session> OpenSession(const Call& call,
                                       const NewSession& session) override;
   absl::StatusOr<Session> GetSession(const Call& call,
@@ -172,7 +179,14 @@ class SessionGate final : public SessionClient {
                                              const ArchiveName& archive,
                                              uint64_t offset, uint64_t length,
                                              uint32_t max_entries) override {
+    ++reads_;
     return sessions_->FindEntries(call, archive, offset, length, max_entries);
+  }
+  absl::StatusOr<std::vector<std::string>> GetPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<Digest>& ids) override {
+    ++reads_;
+    return sessions_->GetPages(call, session, ids);
   }
   absl::StatusOr<ArchiveDiff> DiffArchives(const Call& call,
                                            const ArchiveName& base,
@@ -182,6 +196,7 @@ class SessionGate final : public SessionClient {
 
  private:
   SessionClient* const sessions_;
+  std::atomic<size_t> reads_ = 0;
   absl::Mutex mutex_;
   int gets_left_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::AnyInvocable<void()> after_get_ ABSL_GUARDED_BY(mutex_);
