@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Images as changes of their base, through the whole suite."""
 
+import hashlib
 import threading
 import time
+import urllib.request
 
 import grpc
 
 import case
 from case import Case
 from client import FRAME_BYTES, backup, model, when_available
+from pack_file import flip_bit, records_of
 from ranges import (END, FLUSH, apply, begin, data, random_changes,
                     range_messages, write_ranges)
 
@@ -173,6 +176,118 @@ class RoundTrip(Ranges):
         for offset, content in changes:
             self.assertTrue(self.client.read(
                 name, offset, len(content) + 100)[:len(content)] == content)
+
+
+class Spliced(Ranges):
+    """A dense image of many chunks: most of it is taken over by whole pages."""
+
+    CHUNK = 4096
+    CHUNKER = model.ChunkerSpec(name="fixed-v1", min_bytes=CHUNK,
+                                average_bytes=CHUNK, max_bytes=CHUNK)
+    SIZE = case.slice_or_soak(48, 512) * MIB  # 12288 chunks, about 100 pages
+
+    def setUp(self):
+        case.Case.setUp(self)
+        self.random = case.make_random()
+        self.suite = self.new_suite(split=self.split, metrics=True)
+        self.client = self.new_client(self.suite, seconds=120)
+
+    def back_up(self, group, image):
+        session = self.client.open_session(group)
+        self.client.write(session.name, ARCHIVE, image, kind=IMAGE,
+                          chunker=self.CHUNKER)
+        return self.client.finish(session.name, {ARCHIVE: len(image)})
+
+    def pinned(self):
+        """Keys that chunk_storage was asked to pin until now."""
+        port = self.suite.metrics_port(
+            "chunk_storage" if self.split else "cairnd")
+        with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines
+                   if line.startswith("cairn_chunk_storage_pins_total"))
+
+    def some_changes(self):
+        """Four, each more than a thousand chunks from the next."""
+        step = self.SIZE // 4
+        return [(step * i + step // 2 + self.random.randrange(step // 8),
+                 self.random.randbytes(self.random.choice((1, 5000, 70_000))))
+                for i in range(4)]
+
+    def test_few_chunks_are_pinned_and_all_restores(self):
+        group = GROUP + "110"
+        image = self.random.randbytes(self.SIZE)
+        base = self.back_up(group, image)
+        images = {base.name: image}
+        for _ in range(3):
+            session = self.client.open_session(group)
+            changes = self.some_changes()
+            before = self.pinned()
+            finished = self.write(session, self.SIZE, changes)
+            self.assertLess(self.pinned() - before, 1000)
+            statistics = finished.statistics
+            self.assertEqual(
+                statistics.plain_bytes + statistics.reused_bytes, self.SIZE)
+            base = self.client.finish(session.name, {ARCHIVE: self.SIZE})
+            image = apply(image, self.SIZE, changes)
+            images[base.name] = image
+        self.suite.kill()
+        self.suite.start()
+        self.assert_restores(self.client, {
+            f"{name}/archives/{ARCHIVE}": content
+            for name, content in images.items()})
+        # A kill loses nothing, so the next one takes pages over as well.
+        session = self.client.open_session(group)
+        before = self.pinned()
+        self.write(session, self.SIZE, [])
+        self.assertEqual(self.pinned(), before)
+        self.stop(self.suite)
+
+    def test_a_damaged_chunk_is_not_carried_on(self):
+        group = GROUP + "111"
+        image = self.random.randbytes(self.SIZE)
+        base = self.back_up(group, image)
+        at = 9000 * self.CHUNK
+        chunk = image[at:at + self.CHUNK]
+        self.stop(self.suite)
+        digest = hashlib.sha256(chunk).hexdigest()
+        (record,) = [r for r in records_of(self.suite.data, "chunk")
+                     if r.digest == digest]
+        flip_bit(record.path, record.payload[100], 3)
+        self.suite.start()
+        session = self.client.open_session(group)
+        name = f"{base.name}/archives/{ARCHIVE}"
+        with self.refused(CODE.DATA_LOSS):
+            self.client.read(name, at, self.CHUNK)
+        with self.refused(CODE.FAILED_PRECONDITION, reason="REUSE_REFUSED"):
+            self.write(session, self.SIZE, [])
+        # Whoever sends it heals it.
+        progress = self.client.get_session(session.name).archives
+        durable = progress[0].durable_bytes if progress else 0
+        started = time.monotonic()
+        write_ranges(self.client, [
+            begin(session.name, ARCHIVE, session.base_snapshot, self.SIZE,
+                  durable), *range_messages([(at, chunk)], durable), END])
+        seconds = time.monotonic() - started
+        print(f"{(self.SIZE - durable) // self.CHUNK} chunks, one by one: "
+              f"{seconds:.3f} s", flush=True)
+        healed = self.client.finish(session.name, {ARCHIVE: self.SIZE})
+        self.assert_restores(self.client, {
+            f"{healed.name}/archives/{ARCHIVE}": image, name: image})
+        session = self.client.open_session(group)
+        before = self.pinned()
+        started = time.monotonic()
+        self.write(session, self.SIZE, [(at, b"x")])
+        seconds = time.monotonic() - started
+        print(f"{self.SIZE // self.CHUNK} chunks, by pages: {seconds:.3f} s",
+              flush=True)
+        self.assertLess(self.pinned() - before, 10)
+        self.stop(self.suite)
+
+
+class SplitSpliced(Spliced):
+    split = True
 
 
 class SplitRoundTrip(RoundTrip):

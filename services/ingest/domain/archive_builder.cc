@@ -49,6 +49,24 @@ absl::Status ArchiveBuilder::Add(const BuiltRun& run) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<WriteTotals> ArchiveBuilder::Splice(const PageRoot& base,
+                                                   uint64_t end,
+                                                   const SpliceLimits& limits,
+                                                   PageSource source) {
+  const uint64_t begin = pages_.size_bytes();
+  ASSIGN_OR_RETURN(const Spliced spliced,
+                   cairn::Splice(pages_, base, begin, end, limits, source));
+  WriteTotals totals{.reused_bytes = spliced.next - begin};
+  for (const ChunkEntry& entry : spliced.entries) {
+    if (!entry.is_hole) totals.chunk_count += entry.repeat;
+  }
+  for (const TakenPage& taken : spliced.pages) {
+    totals.chunk_count += taken.page.chunk_count;
+  }
+  totals_.Add(totals);
+  return totals;
+}
+
 ArchiveCheckpoint ArchiveBuilder::Checkpoint() const {
   ArchiveCheckpoint checkpoint = from_;
   checkpoint.durable_bytes = pages_.size_bytes();

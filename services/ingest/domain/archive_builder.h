@@ -7,7 +7,9 @@
 #include "absl/status/statusor.h"
 #include "common/model/archive.h"
 #include "common/model/session.h"
+#include "common/page/page_splice.h"
 #include "common/page/page_tree_builder.h"
+#include "common/page/page_walk.h"
 
 namespace cairn::ingest {
 
@@ -41,6 +43,14 @@ class ArchiveBuilder {
 
   // Errors as PageTreeBuilder::Add.
   absl::Status Add(const BuiltRun& run);
+
+  // Appends the bytes [size_bytes(), end) of the archive `base`, whole pages
+  // of it where they fit, or a part as `limits` say. What it cost: all of it
+  // is reused. The pages taken over are not given by TakePages. Errors as
+  // cairn::Splice.
+  absl::StatusOr<WriteTotals> Splice(const PageRoot& base, uint64_t end,
+                                     const SpliceLimits& limits,
+                                     PageSource source);
 
   // Pages completed since the last call, children before parents; to be
   // stored before the next checkpoint.

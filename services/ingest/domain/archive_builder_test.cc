@@ -1,11 +1,17 @@
 #include "services/ingest/domain/archive_builder.h"
 
+#include <algorithm>
+#include <map>
+#include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/model/archive.h"
 #include "common/model/session.h"
+#include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 
 namespace cairn::ingest {
@@ -53,6 +59,127 @@ TEST(ArchiveBuilderTest, GoesOnFromAnyCheckpointToTheSameArchive) {
     EXPECT_EQ(resumed.stored_bytes, whole.stored_bytes);
     EXPECT_EQ(second.totals().chunk_count, uint64_t(kChunks - stop));
   }
+}
+
+// As an archive's pages are in index.
+class Pages {
+ public:
+  void Put(std::vector<EncodedPage> pages) {
+    for (EncodedPage& page : pages) pages_[page.id] = std::move(page.bytes);
+  }
+  absl::StatusOr<std::string> operator()(const Digest& id) const {
+    ++fetched_;
+    const auto found = pages_.find(id);
+    if (found == pages_.end()) return absl::DataLossError("is not stored");
+    return found->second;
+  }
+  int fetched() const { return fetched_; }
+
+ private:
+  std::map<Digest, std::string> pages_;
+  mutable int fetched_ = 0;
+};
+
+BuiltRun RunOf(std::vector<ChunkEntry> entries) {
+  BuiltRun run;
+  run.entries = std::move(entries);
+  for (const ChunkEntry& entry : run.entries) {
+    run.totals.reused_bytes += entry.total_length();
+    if (!entry.is_hole) run.totals.chunk_count += entry.repeat;
+  }
+  return run;
+}
+
+// Random bases and changes: as if every entry of the base were given alone,
+// page by page, with the same totals, through any checkpoint in between.
+TEST(ArchiveBuilderTest, SplicingIsAddingEntryByEntry) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 30; ++round) {
+    std::vector<ChunkEntry> entries;
+    for (int left = 1 + random() % 6000; left > 0; --left) {
+      ChunkEntry& entry = entries.emplace_back();
+      entry.length = 1 + random() % 3;
+      entry.is_hole = random() % 16 == 0;
+      // Some stand side by side, and are joined.
+      if (!entry.is_hole) {
+        entry.digest = Sha256(absl::StrCat(random() % 500 == 0 ? 0 : random()));
+      }
+    }
+    Pages pages;
+    ASSERT_OK_AND_ASSIGN(ArchiveBuilder base,
+                         ArchiveBuilder::Restore(NewArchive()));
+    ASSERT_OK(base.Add(RunOf(entries)));
+    ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint whole, base.Finish());
+    pages.Put(base.TakePages());
+
+    ASSERT_OK_AND_ASSIGN(ArchiveBuilder one,
+                         ArchiveBuilder::Restore(NewArchive()));
+    ASSERT_OK_AND_ASSIGN(ArchiveBuilder spliced,
+                         ArchiveBuilder::Restore(NewArchive()));
+    uint64_t chunk_count = 0;
+    for (size_t at = 0; at < entries.size();) {
+      const size_t to = std::min(entries.size(), at + 1 + random() % 3000);
+      BuiltRun run = RunOf({entries.begin() + at, entries.begin() + to});
+      const bool is_changed = random() % 4 == 0;
+      if (is_changed) {
+        // Of the same length: what follows keeps its place.
+        for (ChunkEntry& entry : run.entries) {
+          if (!entry.is_hole && random() % 2 == 0) {
+            entry.digest = Sha256(entry.digest.view());
+          }
+        }
+      }
+      ASSERT_OK(one.Add(run));
+      if (is_changed) {
+        ASSERT_OK(spliced.Add(run));
+      } else {
+        const uint64_t end = one.size_bytes();
+        while (spliced.size_bytes() < end) {
+          ASSERT_OK(spliced.Splice(*whole.root, end,
+                                   {.max_entries = 1 + random() % 5000,
+                                    .max_pages = 1 + random() % 50},
+                                   pages));
+          pages.Put(spliced.TakePages());
+        }
+      }
+      at = to;
+      if (random() % 3 != 0) continue;
+      pages.Put(spliced.TakePages());
+      one.TakePages();
+      const ArchiveCheckpoint checkpoint = spliced.Checkpoint();
+      EXPECT_EQ(checkpoint.builder_state, one.Checkpoint().builder_state);
+      chunk_count += spliced.totals().chunk_count;
+      ASSERT_OK_AND_ASSIGN(spliced, ArchiveBuilder::Restore(checkpoint));
+    }
+    EXPECT_EQ(chunk_count + spliced.totals().chunk_count,
+              one.totals().chunk_count);
+    ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint expected, one.Finish());
+    ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint got, spliced.Finish());
+    EXPECT_EQ(got.root, expected.root) << "round " << round;
+  }
+}
+
+TEST(ArchiveBuilderTest, SplicingFetchesFewPages) {
+  constexpr int kChunks = 60'000;
+  Pages pages;
+  ASSERT_OK_AND_ASSIGN(ArchiveBuilder base,
+                       ArchiveBuilder::Restore(NewArchive()));
+  for (int i = 0; i < kChunks; ++i) ASSERT_OK(base.Add(OneChunk(i)));
+  ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint whole, base.Finish());
+  pages.Put(base.TakePages());
+  ASSERT_OK_AND_ASSIGN(ArchiveBuilder spliced,
+                       ArchiveBuilder::Restore(NewArchive()));
+  ASSERT_OK_AND_ASSIGN(
+      const WriteTotals totals,
+      spliced.Splice(*whole.root, whole.durable_bytes, {}, pages));
+  EXPECT_EQ(spliced.size_bytes(), whole.durable_bytes);
+  EXPECT_EQ(totals, (WriteTotals{.chunk_count = kChunks,
+                                 .reused_bytes = whole.durable_bytes}));
+  EXPECT_EQ(totals, spliced.totals());
+  EXPECT_LT(pages.fetched(), 40);
+  ASSERT_OK_AND_ASSIGN(const ArchiveCheckpoint got, spliced.Finish());
+  EXPECT_EQ(got.root, whole.root);
+  EXPECT_EQ(got.stored_bytes, 0u);
 }
 
 TEST(ArchiveBuilderTest, RefusesACheckpointThatIsNotOneOfOurs) {

@@ -102,6 +102,13 @@ void ArchivePipeline::AddReady(BuiltRun run) {
   AddReadySlot(std::move(slot));
 }
 
+void ArchivePipeline::AddReady(size_t entries, Append append) {
+  auto slot = std::make_unique<Slot>();
+  slot->entries = entries;
+  slot->append = std::move(append);
+  AddReadySlot(std::move(slot));
+}
+
 absl::Status ArchivePipeline::AddCheckpoint(uint64_t boundary) {
   next_checkpoint_at_ = boundary + options_.watermark_interval_bytes;
   auto slot = std::make_unique<Slot>();

@@ -61,6 +61,9 @@ class ArchivePipeline {
     // Checkpoints asked for and not yet durable: bounds how far a stream runs
     // ahead of its disk.
     int max_open_checkpoints = 4;
+    // Of a base between two changed ranges: more are taken over by whole
+    // pages, where that may be; so many cost about what it does.
+    size_t min_spliced_entries = 1024;
   };
   // All outlive the pipeline.
   struct Dependencies {
@@ -101,6 +104,8 @@ class ArchivePipeline {
   void Add(size_t entries, Store store, Append append = nullptr);
   // Adds entries that need no work.
   void AddReady(BuiltRun run);
+  // Adds what `append` itself adds to the builder, about `entries` entries.
+  void AddReady(size_t entries, Append append);
   // Asks for a checkpoint behind what was added, which ends at `boundary`.
   absl::Status AddCheckpoint(uint64_t boundary);
   // Whether one is due behind what ends at `boundary`.

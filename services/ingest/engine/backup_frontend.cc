@@ -159,6 +159,13 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
   // its owner from it. Index has the last word.
   ASSIGN_OR_RETURN(draft.base, FindBase(call, request.group));
 
+  // Without an answer no page of the base is taken over whole, nor of this
+  // snapshot by the next one.
+  const absl::StatusOr<StoreStatistics> store =
+      dependencies_.peers.chunks->Statistics(
+          ForPeer(call, *dependencies_.clock), datastore.ref);
+  draft.loss_mark = store.ok() ? store->loss_mark : 0;
+
   SessionLeases& leases = registry_.leases();
   absl::StatusOr<Lease> lease = leases.Acquire(call, draft);
   if (absl::IsInvalidArgument(lease.status())) {
@@ -182,7 +189,8 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
        .owner = call.caller.principal,
        .notes = request.notes,
        .client_label = request.client_label,
-       .lease = lease->id});
+       .lease = lease->id,
+       .loss_mark = draft.loss_mark});
   absl::Status status = session.status();
   if (status.ok()) status = registry_.Touch(*session);
   if (!status.ok()) {
@@ -396,9 +404,13 @@ absl::StatusOr<RangeBase> BackupFrontend::FindRangeBase(
   for (const Archive& archive : snapshot->archives) {
     if (archive.name != request.archive) continue;
     if (archive.kind == ArchiveKind::kBlob) return refused("it is a blob");
+    const auto& kept = session.base_archives;
+    const bool is_kept =
+        std::find(kept.begin(), kept.end(), archive) != kept.end();
     return RangeBase{.snapshot = *session.base,
-                     .datastore = session.ref.datastore,
-                     .archive = archive};
+                     .session = session.ref,
+                     .archive = archive,
+                     .loss_mark = is_kept ? session.loss_mark : 0};
   }
   return refused(absl::StrCat("the base ", session.base->ToString(),
                               " has no such archive"));

@@ -60,6 +60,12 @@ std::span<const PlacedEntry> BaseEntries::WindowFrom(uint64_t offset) const {
   return {first, window_.end()};
 }
 
+bool BaseEntries::IsFar(uint64_t offset, uint64_t end, size_t entries) const {
+  const std::span<const PlacedEntry> rest = WindowFrom(offset);
+  if (rest.size() > entries) return rest[entries].offset < end;
+  return rest.empty() || EndOf(rest.back()) < end;
+}
+
 absl::StatusOr<PlacedEntry> BaseEntries::At(const Call& call,
                                             const std::string& archive,
                                             uint64_t offset, uint64_t end) {

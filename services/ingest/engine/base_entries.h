@@ -51,6 +51,10 @@ class BaseEntries {
                                                     uint64_t end,
                                                     size_t max_entries);
 
+  // Whether, after At(`offset`), more than `entries` entries are known to lie
+  // in [offset, end), or not all of them are known.
+  bool IsFar(uint64_t offset, uint64_t end, size_t entries) const;
+
  private:
   // Of the window, from the entry that `offset` lies in on.
   std::span<const PlacedEntry> WindowFrom(uint64_t offset) const;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/page/page.h"
+#include "common/page/page_splice.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/domain/stream_rules.h"
@@ -16,8 +17,10 @@ namespace {
 
 // Entries of one batch.
 constexpr size_t kMaxBatchEntries = 1024;
-// What taking an entry over again costs, in bytes received.
+// What taking an entry over again costs, in bytes received, and pages between
+// two ranges.
 constexpr uint64_t kEntryWork = 4096;
+constexpr uint64_t kPagesWork = 256 * kEntryWork;
 
 absl::Status CheckSize(const ArchiveCheckpoint& start, uint64_t size_bytes) {
   if (size_bytes > kMaxArchiveBytes) {
@@ -67,13 +70,17 @@ RangeWriter::RangeWriter(const Options& options,
                          const RangeBase& base, uint64_t size_bytes,
                          Listener* listener)
     : base_archive_(base.archive.name),
+      base_root_(base.archive.root),
       base_size_(base.archive.root.size_bytes),
+      sink_(dependencies.sink),
+      loss_mark_(base.loss_mark),
       rules_(size_bytes, builder.size_bytes()),
       cutter_(std::move(chunker), builder.size_bytes()),
       frames_(account),
       entries_(readers.peers.sessions, readers.clock, base.snapshot),
-      chunks_(readers, {base.snapshot, base.archive.name}, base.datastore,
-              account),
+      chunks_(readers, {base.snapshot, base.archive.name},
+              base.session.datastore, account),
+      pages_(readers.peers.sessions, readers.clock, base.session),
       at_(builder.size_bytes()),
       pipeline_(options, dependencies, call, std::move(builder),
                 std::move(account), listener) {}
@@ -112,7 +119,8 @@ absl::Status RangeWriter::StepInBase(uint64_t end) {
   if (inside == 0) RETURN_IF_ERROR(CutLast());
   const uint64_t chunk_begin = at_ - inside;
   if (placed.entry.is_hole || (inside == 0 && end - at_ >= length)) {
-    return TakeEntries(end);
+    ASSIGN_OR_RETURN(const bool taken, TakePages(end));
+    return taken ? absl::OkStatus() : TakeEntries(end);
   }
   ASSIGN_OR_RETURN(const std::string_view bytes,
                    chunks_.Read(pipeline_.call(), chunk_begin, length));
@@ -122,6 +130,56 @@ absl::Status RangeWriter::StepInBase(uint64_t end) {
         at_ - chunk_begin, std::min<uint64_t>(to - at_, kMaxFrameBytes)))));
   }
   return to == chunk_begin + length ? CutLast() : absl::OkStatus();
+}
+
+absl::StatusOr<bool> RangeWriter::TakePages(uint64_t end) {
+  if (loss_mark_ == 0 ||
+      !entries_.IsFar(at_, end, pipeline_.options().min_spliced_entries)) {
+    return false;
+  }
+  // Asked each time: a pin would be refused from the moment on that a chunk
+  // is known to be bad.
+  ASSIGN_OR_RETURN(const bool is_whole,
+                   sink_->IsWholeSince(pipeline_.call(), loss_mark_));
+  if (!is_whole) {
+    loss_mark_ = 0;
+    return false;
+  }
+  ASSIGN_OR_RETURN(const uint64_t to, BoundaryBefore(end));
+  Dispatch();
+  pipeline_.AddReady(pipeline_.options().min_spliced_entries,
+                     [this, to](BuiltRun, ArchiveBuilder& builder) {
+                       return Splice(builder, to);
+                     });
+  at_ = to;
+  cutter_.SkipHole(at_ - cutter_.boundary());
+  RETURN_IF_ERROR(pipeline_.AwaitRoom());
+  RETURN_IF_ERROR(NoteWork(kPagesWork));
+  return true;
+}
+
+absl::StatusOr<uint64_t> RangeWriter::BoundaryBefore(uint64_t end) {
+  if (end == base_size_) return end;
+  ASSIGN_OR_RETURN(const PlacedEntry placed,
+                   entries_.At(pipeline_.call(), base_archive_, end, end + 1));
+  if (placed.entry.is_hole) return end;
+  return end - (end - placed.offset) % placed.entry.length;
+}
+
+absl::Status RangeWriter::Splice(ArchiveBuilder& builder, uint64_t end) {
+  while (builder.size_bytes() < end) {
+    const absl::StatusOr<WriteTotals> taken = builder.Splice(
+        base_root_, end, SpliceLimits{},
+        [this](const Digest& id) { return pages_.Get(pipeline_.call(), id); });
+    if (absl::IsDataLoss(taken.status())) {
+      return WithReason(absl::FailedPreconditionError(taken.status().message()),
+                        reason::kReuseRefused);
+    }
+    RETURN_IF_ERROR(taken.status());
+    sink_->Count(*taken);
+    RETURN_IF_ERROR(sink_->StorePages(pipeline_.call(), builder.TakePages()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RangeWriter::TakeEntries(uint64_t end) {

@@ -12,13 +12,16 @@
 #include "common/model/archive.h"
 #include "common/model/call.h"
 #include "common/model/session.h"
+#include "services/ingest/domain/archive_builder.h"
 #include "services/ingest/domain/chunk_cutter.h"
 #include "services/ingest/domain/range_rules.h"
 #include "services/ingest/engine/archive_pipeline.h"
 #include "services/ingest/engine/archive_reader.h"
 #include "services/ingest/engine/base_chunks.h"
 #include "services/ingest/engine/base_entries.h"
+#include "services/ingest/engine/base_pages.h"
 #include "services/ingest/engine/frame_store.h"
+#include "services/ingest/engine/record_sink.h"
 #include "services/ingest/engine/stream_budget.h"
 
 namespace cairn::ingest {
@@ -26,8 +29,11 @@ namespace cairn::ingest {
 // The archive that another is written as changes of.
 struct RangeBase {
   SnapshotName snapshot;
-  DatastoreRef datastore;
+  SessionRef session;  // that writes
   Archive archive;
+  // Not 0: the session keeps the archive's pages and chunks, which were all
+  // there when the store had this mark.
+  uint64_t loss_mark = 0;
 };
 
 // Writes one archive of a session as that of its base with changed ranges.
@@ -37,10 +43,13 @@ struct RangeBase {
 //   archive |  taken  |  cut    |  taken  |  taken  |
 //
 // Between the ranges, whole entries of the base are taken over: they are
-// pinned and not read. Where a range begins or ends inside a chunk of the
-// base, the chunk is read and its bytes around the range are cut together
-// with those sent; the cut ends at the base's next boundary, unless what is
-// sent goes on there. A hole ends the chunk before it.
+// pinned and not read. Where there are many, whole pages of them are, unseen
+// and not pinned: only of an archive that the session's row in index keeps,
+// and only as long as the store has lost nothing since it was begun. Where a
+// range begins or ends inside a chunk of the base, the chunk is read and its
+// bytes around the range are cut together with those sent; the cut ends at the
+// base's next boundary, unless what is sent goes on there. A hole ends the
+// chunk before it.
 //
 // The first error ends the stream: every call returns it. Frames come from
 // one thread; Fail from any. Destroying the writer waits for its tasks.
@@ -98,6 +107,13 @@ class RangeWriter {
   // The next step of it; `end` is within the base.
   absl::Status StepInBase(uint64_t end);
   absl::Status TakeEntries(uint64_t end);
+  // Takes pages over up to about `end`, if many entries lie before it and it
+  // may be done; false: nothing is taken.
+  absl::StatusOr<bool> TakePages(uint64_t end);
+  // The last boundary of the base at or before `end`, which is within it.
+  absl::StatusOr<uint64_t> BoundaryBefore(uint64_t end);
+  // Adds the base up to `end`; of the collector.
+  absl::Status Splice(ArchiveBuilder& builder, uint64_t end);
   absl::Status TakeBytes(std::string bytes);
   absl::Status TakeChunks(std::vector<CutChunk> chunks);
   absl::Status TakeHole(uint64_t length);
@@ -111,13 +127,17 @@ class RangeWriter {
   absl::Status NoteWork(uint64_t bytes);
 
   const std::string base_archive_;
+  const PageRoot base_root_;
   const uint64_t base_size_;
+  RecordSink* const sink_;
+  uint64_t loss_mark_;  // 0: no pages are taken over, any more
   RangeRules rules_;
   ChunkCutter cutter_;
   FrameStore frames_;
   BaseEntries entries_;
   BaseChunks chunks_;
-  uint64_t at_;  // all before is cut, or in the current chunk
+  BasePages pages_;  // of the collector
+  uint64_t at_;      // all before is cut, or in the current chunk
   std::vector<CutChunk> batch_;
   uint64_t batch_bytes_ = 0;
   uint64_t unsaved_work_ = 0;

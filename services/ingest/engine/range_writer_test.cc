@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "common/digest/sha256.h"
+#include "common/model/record.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/testing/seed.h"
@@ -40,7 +42,17 @@ struct Change {
 
 class RangeWriterTest : public testing::Test {
  protected:
-  RangeWriterTest() : random_(TestSeed()), harness_(random_()) {}
+  // Whole pages are taken over between ranges with more entries between them
+  // than `min_spliced_entries`.
+  explicit RangeWriterTest(size_t min_spliced_entries = 1 << 20)
+      : random_(TestSeed()),
+        harness_(random_(), SplicingFrom(min_spliced_entries)) {}
+
+  static IngestEngine::Options SplicingFrom(size_t min_spliced_entries) {
+    IngestEngine::Options options = SmallSteps();
+    options.backup.writer.min_spliced_entries = min_spliced_entries;
+    return options;
+  }
 
   absl::StatusOr<OpenedRanges> Open(const Session& session,
                                     const SnapshotName& base,
@@ -167,11 +179,64 @@ class RangeWriterTest : public testing::Test {
     return opened.writer().End();
   }
 
+  // Where the archive is durable, with the size of its base.
+  absl::StatusOr<OpenedRanges> GoOn(const Session& session,
+                                    const Snapshot& base) {
+    ASSIGN_OR_RETURN(const uint64_t durable, DurableBytes(session));
+    return Open(session, base.name, base.archives[0].root.size_bytes, durable);
+  }
+
+  // Of an archive of many small chunks.
+  absl::StatusOr<Snapshot> BackUpInPages(const std::string& bytes) {
+    ASSIGN_OR_RETURN(const Session session, harness_.OpenSession());
+    {
+      OpenStreamRequest request{.session = {"default", session.ref.session},
+                                .archive = "a"};
+      request.chunker = ChunkerSpec{"fixed-v1", 4096, 4096, 4096};
+      ASSIGN_OR_RETURN(OpenedStream opened,
+                       OpenStream(harness_, std::move(request)));
+      RETURN_IF_ERROR(WriteRange(opened.writer(), {{{bytes}}}, 0, bytes.size(),
+                                 random_, 1'000'000));
+      RETURN_IF_ERROR(opened.writer().End(bytes.size()).status());
+    }
+    return harness_.Finish(session, {{"a", bytes.size()}});
+  }
+
+  // Of an archive of the snapshot, found damaged by somebody who reads it.
+  void FindDamage(const Snapshot& snapshot, const PlacedEntry& bad) {
+    harness_.chunks().Damage(
+        harness_.datastore(),
+        {.kind = RecordKind::kChunk, .digest = bad.entry.digest});
+    EXPECT_THAT(harness_.Read(snapshot, "a", bad.offset, 1),
+                StatusIs(StatusCode::kDataLoss));
+  }
+
+  // That nobody refers to.
+  Record NewRecord() {
+    Record record;
+    record.payload = RandomBytes(100);
+    record.plain_length = record.payload.size();
+    record.key.digest = Sha256(record.payload);
+    record.payload_digest = record.key.digest;
+    return record;
+  }
+  SessionRef Anybody() {
+    return {harness_.datastore(), Uuid::Random(random_), 1};
+  }
+
+  void CheckRounds();
+
   std::mt19937_64 random_;
   IngestHarness harness_;
 };
 
-TEST_F(RangeWriterTest, TheBaseWithItsChangesComesOut) {
+// Most gaps between ranges are long enough for whole pages.
+class SplicingTest : public RangeWriterTest {
+ protected:
+  SplicingTest() : RangeWriterTest(16) {}
+};
+
+void RangeWriterTest::CheckRounds() {
   std::string flat;
   Snapshot base;
   for (int round = 0; round < 25; ++round) {
@@ -196,6 +261,145 @@ TEST_F(RangeWriterTest, TheBaseWithItsChangesComesOut) {
     ASSERT_OK_AND_ASSIGN(const std::string got, harness_.Read(base, "a"));
     ASSERT_TRUE(got == flat) << "round " << round;
   }
+}
+
+TEST_F(RangeWriterTest, TheBaseWithItsChangesComesOut) { CheckRounds(); }
+TEST_F(SplicingTest, TheBaseWithItsChangesComesOut) { CheckRounds(); }
+
+// However it is written, the archive is the same, page by page, and so are
+// the counts.
+TEST_F(SplicingTest, IsAsIfEachEntryWereTaken) {
+  for (int round = 0; round < 6; ++round) {
+    const std::string flat = RandomBytes(3'000'000 + random_() % 1'000'000);
+    ASSERT_OK_AND_ASSIGN(Snapshot base, BackUpInPages(flat));
+    const uint64_t size = flat.size() - 100'000 + random_() % 200'000;
+    const std::vector<Change> changes = RandomChanges(size);
+    const auto write = [&]() -> absl::StatusOr<WrittenArchive> {
+      ASSIGN_OR_RETURN(const Session session, harness_.OpenSession());
+      absl::StatusOr<WrittenArchive> written;
+      {
+        ASSIGN_OR_RETURN(OpenedRanges opened, Open(session, base.name, size));
+        RETURN_IF_ERROR(Send(opened.writer(), changes, 0, size));
+        written = opened.writer().End();
+      }
+      RETURN_IF_ERROR(harness_.replica().backup().AbortSession(
+          harness_.admin(), {"default", session.ref.session}));
+      return written;
+    };
+    const size_t start = harness_.gate().pinned();
+    ASSERT_OK_AND_ASSIGN(const WrittenArchive spliced, write());
+    const size_t middle = harness_.gate().pinned();
+    // Of no use to anybody, but lost: so each entry is pinned.
+    const Record other = NewRecord();
+    ASSERT_OK(harness_.chunks().Put(harness_.admin(), Anybody(), {other}));
+    harness_.chunks().Damage(harness_.datastore(), other.key);
+    ASSERT_OK_AND_ASSIGN(
+        const auto stream,
+        harness_.chunks().Get(harness_.admin(), harness_.datastore(),
+                              {other.key}));
+    EXPECT_FALSE(stream->Next().ok());
+    ASSERT_OK_AND_ASSIGN(const WrittenArchive taken, write());
+    EXPECT_EQ(spliced.archive, taken.archive) << "round " << round;
+    EXPECT_EQ(spliced.totals.reused_bytes, taken.totals.reused_bytes);
+    EXPECT_EQ(spliced.totals.chunk_count, taken.totals.chunk_count);
+    EXPECT_EQ(spliced.totals.hole_bytes, taken.totals.hole_bytes);
+    EXPECT_LT(middle - start, harness_.gate().pinned() - middle);
+  }
+}
+
+TEST_F(SplicingTest, CostsTheRangesAndNotTheEntries) {
+  for (const uint64_t size : {uint64_t{8} << 20, uint64_t{32} << 20}) {
+    const std::string flat = RandomBytes(size);
+    ASSERT_OK_AND_ASSIGN(const Snapshot base, BackUpInPages(flat));
+    ASSERT_EQ(base.archives[0].root.chunk_count, size / 4096);
+    ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+    const size_t reads = harness_.session_gate().reads();
+    const size_t pinned = harness_.gate().pinned();
+    ASSERT_OK_AND_ASSIGN(OpenedRanges opened, Open(session, base.name, size));
+    std::vector<Change> changes;
+    constexpr uint64_t kRanges = 5;
+    for (uint64_t i = 0; i < kRanges; ++i) {
+      changes.push_back({.offset = (2 * i + 1) * size / (2 * kRanges) + 77,
+                         .bytes = RandomBytes(100)});
+    }
+    ASSERT_OK(Send(opened.writer(), changes, 0, size));
+    ASSERT_OK_AND_ASSIGN(const WrittenArchive written, opened.writer().End());
+    // Where a range ends, and a way or two down the tree between two.
+    EXPECT_LE(harness_.session_gate().reads() - reads, 10 * (kRanges + 1));
+    EXPECT_LE(harness_.gate().pinned() - pinned, 2 * kRanges);
+    EXPECT_EQ(written.totals.plain_bytes, kRanges * 4096);
+    EXPECT_EQ(written.totals.reused_bytes, size - kRanges * 4096);
+    EXPECT_EQ(written.totals.chunk_count, size / 4096);
+    opened.stream.reset();
+    ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                         harness_.Finish(session, {{"a", size}}));
+    EXPECT_TRUE(*harness_.Read(snapshot, "a") == Apply(flat, size, changes));
+  }
+}
+
+// A pin would be refused: so nothing may be taken over unseen, whenever the
+// damage was found.
+TEST_F(SplicingTest, ABaseWithAChunkKnownToBeBadIsNotCarriedOn) {
+  const std::string flat = RandomBytes(8 << 20);
+  ASSERT_OK_AND_ASSIGN(const Snapshot first, BackUpInPages(flat));
+  const PlacedEntry bad = EntriesOf(first)[1500];
+  ASSERT_OK_AND_ASSIGN(const Session early, harness_.OpenSession());
+  // While a stream is open that has not come to the chunk yet.
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedRanges opened,
+                         Open(early, first.name, flat.size()));
+    ASSERT_OK(opened.writer().Write(bad.offset / 2, "x"));
+    FindDamage(first, bad);
+    EXPECT_THAT(opened.writer().End().status(),
+                HasReasonCode(reason::kReuseRefused));
+  }
+  // Before the stream, and after the session was opened.
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedRanges opened, GoOn(early, first));
+    EXPECT_THAT(opened.writer().End().status(),
+                HasReasonCode(reason::kReuseRefused));
+  }
+  ASSERT_OK(harness_.replica().backup().AbortSession(
+      harness_.admin(), {"default", early.ref.session}));
+  // Before the session.
+  ASSERT_OK_AND_ASSIGN(const Session late, harness_.OpenSession());
+  EXPECT_TRUE(late.base_archives.empty());
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedRanges opened, GoOn(late, first));
+    EXPECT_THAT(opened.writer().End().status(),
+                HasReasonCode(reason::kReuseRefused));
+  }
+  // Who sends the chunk heals it, and the store is as good as new for what
+  // was pinned since.
+  ASSERT_OK_AND_ASSIGN(const uint64_t durable, DurableBytes(late));
+  const size_t pinned = harness_.gate().pinned();
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedRanges opened, GoOn(late, first));
+    ASSERT_OK(opened.writer().Write(bad.offset, flat.substr(bad.offset, 4096)));
+    ASSERT_OK(opened.writer().End().status());
+  }
+  EXPECT_GE(harness_.gate().pinned() - pinned, (flat.size() - durable) / 4096);
+  ASSERT_OK_AND_ASSIGN(const Snapshot healed,
+                       harness_.Finish(late, {{"a", flat.size()}}));
+  EXPECT_EQ(healed.archives[0].root, first.archives[0].root);
+  ASSERT_OK_AND_ASSIGN(const Session next, harness_.OpenSession());
+  const size_t before = harness_.gate().pinned();
+  ASSERT_OK_AND_ASSIGN(OpenedRanges opened,
+                       Open(next, healed.name, flat.size()));
+  ASSERT_OK(opened.writer().End().status());
+  EXPECT_EQ(harness_.gate().pinned(), before);
+}
+
+TEST_F(SplicingTest, ARestartOfTheStoreEndsTheStream) {
+  const std::string flat = RandomBytes(4 << 20);
+  ASSERT_OK_AND_ASSIGN(const Snapshot base, BackUpInPages(flat));
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  ASSERT_OK_AND_ASSIGN(OpenedRanges opened,
+                       Open(session, base.name, flat.size()));
+  ASSERT_OK(opened.writer().Write(flat.size() / 2, "x"));
+  harness_.chunks().Restart();
+  EXPECT_THAT(opened.writer().End().status(),
+              HasReasonCode(reason::kIncarnationChanged));
 }
 
 TEST_F(RangeWriterTest, OnlyTheChangedChunksAreReadOrStored) {

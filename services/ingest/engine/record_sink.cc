@@ -288,6 +288,15 @@ absl::StatusOr<BuiltRun> RecordSink::StoreGiven(const Call& call,
   return run;
 }
 
+absl::StatusOr<bool> RecordSink::IsWholeSince(const Call& call,
+                                              uint64_t loss_mark) {
+  ASSIGN_OR_RETURN(
+      const StoreStatistics store,
+      peers_.chunks->Statistics(ForPeer(call, *clock_), session_.datastore));
+  RETURN_IF_ERROR(NoteIncarnation(store.incarnation));
+  return loss_mark != 0 && store.loss_mark == loss_mark;
+}
+
 absl::Status RecordSink::StorePages(const Call& call,
                                     const std::vector<EncodedPage>& pages) {
   if (pages.empty()) return absl::OkStatus();

@@ -54,6 +54,13 @@ class RecordSink {
   absl::StatusOr<BuiltRun> StoreGiven(const Call& call,
                                       std::vector<GivenEntry> given);
 
+  // Whether nothing was found lost in the store since it had `loss_mark`:
+  // what could be pinned then can be now.
+  absl::StatusOr<bool> IsWholeSince(const Call& call, uint64_t loss_mark);
+
+  // Adds what was taken over without a call above to the metrics.
+  void Count(const WriteTotals& totals);
+
   // Stores and pins pages, children before parents.
   absl::Status StorePages(const Call& call,
                           const std::vector<EncodedPage>& pages);
@@ -78,7 +85,6 @@ class RecordSink {
                                  const GivenKeys& keys,
                                  const std::vector<bool>& present,
                                  WriteTotals& totals);
-  void Count(const WriteTotals& totals);
   HashedRun Hash(const std::vector<CutChunk>& chunks) const;
   absl::Status StoreMissing(const Call& call,
                             const std::vector<CutChunk>& chunks,
