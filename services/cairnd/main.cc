@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       {.name = "cairnd",
        .settings = &settings,
        .server = &server,
-       .validate = [&] { return options.Validate(); },
+       .validate = [&] { return options.Validate(server.max_streams); },
        .build = [&] { return cairn::cairnd::BuildServices(options, server); }},
       argc, argv);
 }

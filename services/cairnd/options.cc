@@ -24,11 +24,11 @@ Options::Options() {
   ingest.read_memory_bytes = 48 * kMiB;
 }
 
-absl::Status Options::Validate() const {
+absl::Status Options::Validate(int64_t max_streams) const {
   RETURN_IF_ERROR(index.Validate());
   RETURN_IF_ERROR(chunk_storage.Validate());
   RETURN_IF_ERROR(maintenance.Validate());
-  return ingest.Validate();
+  return ingest.Validate(max_streams);
 }
 
 void RegisterSettings(Settings& settings, Options* options) {

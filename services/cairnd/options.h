@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "common/config/settings.h"
 #include "services/chunk_storage/options.h"
@@ -20,8 +22,9 @@ struct Options {
   maintenance::Options maintenance;
   ingest::Options ingest;
 
-  // InvalidArgument names the setting.
-  absl::Status Validate() const;
+  // `max_streams`: as many as the process serves at one time. InvalidArgument
+  // names the setting.
+  absl::Status Validate(int64_t max_streams) const;
 };
 
 // The settings of each service, with its name before theirs: --index-...,

@@ -184,10 +184,22 @@ TEST_F(CairndTest, PacksWithoutTheirIndexAreRefused) {
 }
 
 TEST(CairndOptionsTest, TheDefaultsAreAllowed) {
-  EXPECT_OK(Options().Validate());
+  EXPECT_OK(Options().Validate(64));
   Options options;
   options.ingest.write_memory_bytes = 1 << 20;
-  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(options.Validate(64), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(CairndOptionsTest, ABandwidthLeavesEachStreamEnough) {
+  Options options;
+  options.ingest.write_bandwidth = 1 << 20;
+  EXPECT_THAT(options.Validate(64),
+              StatusIs(StatusCode::kInvalidArgument,
+                       testing::AllOf(testing::HasSubstr("write-bandwidth"),
+                                      testing::HasSubstr("4MiB"))));
+  EXPECT_OK(options.Validate(16));
+  options.ingest.read_bandwidth = 1;
+  EXPECT_THAT(options.Validate(16), StatusIs(StatusCode::kInvalidArgument));
 }
 
 }  // namespace

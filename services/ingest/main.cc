@@ -17,14 +17,14 @@ int main(int argc, char** argv) {
   cairn::RegisterServerSettings(settings, &server);
   cairn::ingest::RegisterSettings(settings, "", &options);
   cairn::ingest::RegisterPeerSettings(settings, &peers);
-  return cairn::RunServer({.name = "ingest",
-                           .settings = &settings,
-                           .server = &server,
-                           .validate = [&] { return options.Validate(); },
-                           .build =
-                               [&] {
-                                 return cairn::ingest::BuildServices(
-                                     options, peers, server);
-                               }},
-                          argc, argv);
+  return cairn::RunServer(
+      {.name = "ingest",
+       .settings = &settings,
+       .server = &server,
+       .validate = [&] { return options.Validate(server.max_streams); },
+       .build =
+           [&] {
+             return cairn::ingest::BuildServices(options, peers, server);
+           }},
+      argc, argv);
 }

@@ -33,6 +33,18 @@ Gauge& Streams(MetricRegistry& registry, const std::string& direction) {
                            {{"direction", direction}});
 }
 
+Counter& RefusedSessions(MetricRegistry& registry, const std::string& limit) {
+  return registry.AddCounter("cairn_ingest_sessions_refused_total",
+                             "Sessions refused, by the limit reached.",
+                             {{"limit", limit}});
+}
+
+Counter& Throttled(MetricRegistry& registry, const std::string& direction) {
+  return registry.AddCounter("cairn_ingest_throttled_seconds_total",
+                             "Time that streams waited for bandwidth.",
+                             {{"direction", direction}});
+}
+
 }  // namespace
 
 IngestMetrics::IngestMetrics(MetricRegistry* registry)
@@ -40,6 +52,8 @@ IngestMetrics::IngestMetrics(MetricRegistry* registry)
       sessions_published(Sessions(*registry, "published")),
       sessions_aborted(Sessions(*registry, "aborted")),
       publishes_refused(Sessions(*registry, "refused")),
+      sessions_refused_here(RefusedSessions(*registry, "process")),
+      sessions_refused_to_client(RefusedSessions(*registry, "client")),
       chunks_stored(Chunks(*registry, "stored")),
       chunks_known(Chunks(*registry, "known")),
       bytes_stored(Bytes(*registry, "stored")),
@@ -56,6 +70,8 @@ IngestMetrics::IngestMetrics(MetricRegistry* registry)
                                        "Reads ended by damage.")),
       write_streams(Streams(*registry, "write")),
       read_streams(Streams(*registry, "read")),
+      writes_throttled(Throttled(*registry, "write")),
+      reads_throttled(Throttled(*registry, "read")),
       hash_seconds(Stage(*registry, "hash")),
       pin_seconds(Stage(*registry, "pin")),
       encode_seconds(Stage(*registry, "encode")),

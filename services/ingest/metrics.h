@@ -14,6 +14,10 @@ struct IngestMetrics {
   Counter& sessions_published;
   Counter& sessions_aborted;
   Counter& publishes_refused;
+  // Sessions that were not opened or gone on with, by whose limit was
+  // reached: that of the process, or that of one client.
+  Counter& sessions_refused_here;
+  Counter& sessions_refused_to_client;
 
   // Chunks and their plain bytes, by what became of them.
   Counter& chunks_stored;
@@ -31,6 +35,9 @@ struct IngestMetrics {
 
   Gauge& write_streams;
   Gauge& read_streams;
+  // Seconds that streams waited for their share of a bandwidth.
+  Counter& writes_throttled;
+  Counter& reads_throttled;
 
   // Time that each stage of the pipeline took, a batch or checkpoint each.
   Histogram& hash_seconds;

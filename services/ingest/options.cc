@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/compression/zstd.h"
 #include "common/model/record.h"
+#include "common/status/status_macros.h"
 #include "services/ingest/engine/archive_reader.h"
 #include "services/ingest/engine/chunk_writer.h"
 
@@ -20,9 +21,30 @@ absl::Status CheckMemory(absl::string_view name, uint64_t all_bytes,
                    kMaxRecordPlainBytes, " needs ", guaranteed_bytes));
 }
 
+// What each stream is sure of: with less, a message takes so long that the
+// peer takes the server for dead.
+constexpr uint64_t kMinStreamBandwidth = uint64_t{64} << 10;
+constexpr uint64_t kMaxBandwidth = uint64_t{1} << 40;
+
+absl::Status CheckBandwidth(absl::string_view name, uint64_t bandwidth,
+                            int64_t max_streams) {
+  const uint64_t least =
+      kMinStreamBandwidth * static_cast<uint64_t>(max_streams);
+  if (bandwidth == 0 || bandwidth >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " is ", FormatByteSize(bandwidth), " a second, max-streams ",
+      max_streams, " allow no less than ", FormatByteSize(least), ", ",
+      FormatByteSize(kMinStreamBandwidth),
+      " for each; set it higher, max-streams lower, or 0 for no limit"));
+}
+
 }  // namespace
 
-absl::Status Options::Validate() const {
+absl::Status Options::Validate(int64_t max_streams) const {
+  RETURN_IF_ERROR(
+      CheckBandwidth("write-bandwidth", write_bandwidth, max_streams));
+  RETURN_IF_ERROR(
+      CheckBandwidth("read-bandwidth", read_bandwidth, max_streams));
   const absl::Status write = CheckMemory(
       "write-memory", write_memory_bytes,
       ChunkWriter::GuaranteeFor({.max_bytes = kMaxRecordPlainBytes}));
@@ -40,11 +62,15 @@ IngestEngine::Options Options::Engine() const {
   engine.backup.sessions.lease_ttl = lease_ttl;
   engine.backup.sessions.idle_timeout = session_idle_timeout;
   engine.backup.sessions.max_sessions = static_cast<size_t>(max_sessions);
+  engine.backup.sessions.max_sessions_per_client =
+      static_cast<size_t>(max_sessions_per_client);
   engine.backup.sessions.holder = holder;
   engine.restore.memory = {.process_bytes = read_memory_bytes,
                            .stream_bytes = read_stream_memory_bytes};
   engine.restore.lease_ttl = lease_ttl;
   engine.restore.holder = holder;
+  engine.write_bandwidth = write_bandwidth;
+  engine.read_bandwidth = read_bandwidth;
   return engine;
 }
 
@@ -79,7 +105,21 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
                absl::ZeroDuration(), absl::Hours(24 * 7),
                "how long the lease of an unused session is renewed");
   settings.Add(prefix + "max-sessions", &options->max_sessions, 1, 1'000'000,
-               "sessions that this process keeps alive");
+               "open backup sessions that this process keeps alive; one more "
+               "is told to come again");
+  settings.Add(prefix + "max-sessions-per-client",
+               &options->max_sessions_per_client, 1, 1'000'000,
+               "how many of them one client may have open; administrators and "
+               "services may have all");
+  settings.AddBytes(prefix + "write-bandwidth", &options->write_bandwidth, 0,
+                    kMaxBandwidth,
+                    "bytes a second that all write streams of this process "
+                    "take in, at least 64KiB for each of max-streams; 0: no "
+                    "limit");
+  settings.AddBytes(prefix + "read-bandwidth", &options->read_bandwidth, 0,
+                    kMaxBandwidth,
+                    "bytes a second that all reads of this process give out, "
+                    "at least 64KiB for each of max-streams; 0: no limit");
   settings.Add(prefix + "lease-holder", &options->holder,
                "name of this process in leases, for people");
 }

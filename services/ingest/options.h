@@ -28,11 +28,18 @@ struct Options {
   // How long ingest renews the lease of a session that nobody uses.
   absl::Duration session_idle_timeout = absl::Minutes(5);
   int64_t max_sessions = 1024;  // that one process keeps alive
+  // Of them, of one client.
+  int64_t max_sessions_per_client = 256;
+  // Bytes a second that all streams of the process take in, and give out;
+  // 0: no limit.
+  uint64_t write_bandwidth = 0;
+  uint64_t read_bandwidth = 0;
   // Who holds the leases, for people.
   std::string holder = "ingest";
 
-  // InvalidArgument names the setting.
-  absl::Status Validate() const;
+  // `max_streams`: as many as the process serves at one time. InvalidArgument
+  // names the setting.
+  absl::Status Validate(int64_t max_streams) const;
   IngestEngine::Options Engine() const;
 };
 

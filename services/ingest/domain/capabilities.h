@@ -22,6 +22,10 @@ struct Capabilities {
   absl::Duration lease_ttl;
   absl::Time server_time;
   uint32_t max_page_size = 0;
+  uint64_t max_sessions = 0;  // open at one time, here
+  uint64_t max_sessions_per_client = 0;
+  uint64_t write_bandwidth = 0;  // bytes a second; 0: no limit
+  uint64_t read_bandwidth = 0;
 };
 
 }  // namespace cairn::ingest

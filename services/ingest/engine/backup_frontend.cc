@@ -91,7 +91,13 @@ Capabilities BackupFrontend::GetCapabilities() const {
           .watermark_interval_bytes = options_.writer.watermark_interval_bytes,
           .lease_ttl = options_.sessions.lease_ttl,
           .server_time = dependencies_.clock->Now(),
-          .max_page_size = kMaxPageSize};
+          .max_page_size = kMaxPageSize,
+          .max_sessions = options_.sessions.max_sessions,
+          .max_sessions_per_client =
+              std::min(options_.sessions.max_sessions,
+                       options_.sessions.max_sessions_per_client),
+          .write_bandwidth = dependencies_.write_bandwidth->bytes_per_second(),
+          .read_bandwidth = dependencies_.read_bandwidth->bytes_per_second()};
 }
 
 absl::StatusOr<Session> BackupFrontend::FindOwn(const Call& call,
@@ -149,6 +155,8 @@ absl::StatusOr<std::optional<SnapshotName>> BackupFrontend::FindBase(
 absl::StatusOr<Session> BackupFrontend::CreateSession(
     const Call& call, const OpenSessionRequest& request) {
   const std::string& datastore_name = request.group.parent.datastore;
+  // Before anything is taken that the session would leave behind.
+  RETURN_IF_ERROR(registry_.CheckRoom(call));
   ASSIGN_OR_RETURN(const Datastore datastore,
                    dependencies_.changes->Open(call, datastore_name));
   Session draft;
@@ -192,7 +200,7 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
        .lease = lease->id,
        .loss_mark = draft.loss_mark});
   absl::Status status = session.status();
-  if (status.ok()) status = registry_.Touch(*session);
+  if (status.ok()) status = registry_.Touch(call, *session);
   if (!status.ok()) {
     // Without an answer the session may be there, and needs its lease: it
     // expires by itself. A session that this process cannot keep is found

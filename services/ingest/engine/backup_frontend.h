@@ -18,6 +18,7 @@
 #include "services/ingest/domain/capabilities.h"
 #include "services/ingest/engine/archive_pipeline.h"
 #include "services/ingest/engine/backup_stream.h"
+#include "services/ingest/engine/bandwidth.h"
 #include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/range_writer.h"
@@ -72,6 +73,9 @@ class BackupFrontend {
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
     IngestMetrics* metrics = nullptr;
+    // What clients are told of; who serves the streams keeps them.
+    const Bandwidth* write_bandwidth = nullptr;
+    const Bandwidth* read_bandwidth = nullptr;
   };
 
   BackupFrontend(const Options& options, const Dependencies& dependencies);

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
+
 #include "absl/random/bit_gen_ref.h"
 #include "common/concurrency/executor.h"
 #include "common/time/clock.h"
 #include "services/ingest/engine/backup_frontend.h"
+#include "services/ingest/engine/bandwidth.h"
 #include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/catalog_frontend.h"
 #include "services/ingest/engine/peers.h"
@@ -20,6 +23,9 @@ class IngestEngine {
   struct Options {
     BackupFrontend::Options backup;
     RestoreFrontend::Options restore;
+    // Bytes a second of all streams in, and of all streams out; 0: no limit.
+    uint64_t write_bandwidth = 0;
+    uint64_t read_bandwidth = 0;
   };
   // All outlive the engine; `random` is used by the engine alone.
   struct Dependencies {
@@ -31,12 +37,24 @@ class IngestEngine {
   };
 
   IngestEngine(const Options& options, const Dependencies& dependencies)
-      : changes_(dependencies.peers, dependencies.clock),
+      : write_bandwidth_(
+            options.write_bandwidth,
+            {.clock = dependencies.clock,
+             .executor = dependencies.executor,
+             .throttled_seconds = &dependencies.metrics->writes_throttled}),
+        read_bandwidth_(
+            options.read_bandwidth,
+            {.clock = dependencies.clock,
+             .executor = dependencies.executor,
+             .throttled_seconds = &dependencies.metrics->reads_throttled}),
+        changes_(dependencies.peers, dependencies.clock),
         backup_(options.backup, {.peers = dependencies.peers,
                                  .changes = &changes_,
                                  .clock = dependencies.clock,
                                  .executor = dependencies.executor,
-                                 .metrics = dependencies.metrics}),
+                                 .metrics = dependencies.metrics,
+                                 .write_bandwidth = &write_bandwidth_,
+                                 .read_bandwidth = &read_bandwidth_}),
         restore_(options.restore,
                  {.peers = dependencies.peers,
                   .clock = dependencies.clock,
@@ -50,8 +68,12 @@ class IngestEngine {
   RestoreFrontend& restore() { return restore_; }
   CatalogFrontend& catalog() { return catalog_; }
   SuiteObserver& observer() { return observer_; }
+  Bandwidth& write_bandwidth() { return write_bandwidth_; }
+  Bandwidth& read_bandwidth() { return read_bandwidth_; }
 
  private:
+  Bandwidth write_bandwidth_;
+  Bandwidth read_bandwidth_;
   CatalogChanges changes_;
   BackupFrontend backup_;
   RestoreFrontend restore_;

@@ -414,6 +414,87 @@ TEST(SessionLimitTest, OneSessionTooManyIsToldWhenToComeAgain) {
   const auto refused = harness.OpenSession("web2");
   EXPECT_THAT(refused, HasReasonCode(reason::kLimitExceeded));
   EXPECT_TRUE(RetryDelayOf(refused.status()).has_value());
+  EXPECT_EQ(harness.metrics().sessions_refused_here.Value(), 1);
+}
+
+TEST(SessionLimitTest, ARefusedSessionLeavesNothingBehind) {
+  IngestEngine::Options options = SmallSteps();
+  options.backup.sessions.max_sessions = 1;
+  IngestHarness harness(TestSeed(), options);
+  BackupFrontend& backup = harness.replica().backup();
+  ASSERT_OK_AND_ASSIGN(const Session first, harness.OpenSession("web1"));
+  OpenSessionRequest request{.request_id = first.ref.session};
+  request.request_id.bytes[0] ^= 1;
+  request.group = {{"default", {}}, BackupType::kHost, "web2"};
+  EXPECT_THAT(backup.OpenSession(harness.admin(), request),
+              HasReasonCode(reason::kLimitExceeded));
+  // Neither a lease nor a session: who gives up keeps nobody out.
+  EXPECT_EQ(harness.leases().List(harness.admin(), "default", {})->items.size(),
+            1u);
+  EXPECT_THAT(
+      backup.GetSession(harness.admin(), {"default", request.request_id}),
+      HasReasonCode(reason::kSessionNotFound));
+  // Who is there goes on, and the same request is served in its turn.
+  EXPECT_OK(OpenStream(harness, first, "a"));
+  ASSERT_OK(
+      backup.AbortSession(harness.admin(), {"default", first.ref.session}));
+  EXPECT_OK(backup.OpenSession(harness.admin(), request));
+}
+
+TEST(SessionLimitTest, OneClientLeavesSessionsToOthers) {
+  IngestEngine::Options options = SmallSteps();
+  options.backup.sessions.max_sessions = 4;
+  options.backup.sessions.max_sessions_per_client = 2;
+  IngestHarness harness(TestSeed(), options);
+  BackupFrontend& backup = harness.replica().backup();
+  const Call web1 = {
+      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+  const Call web2 = {
+      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+  ASSERT_OK_AND_ASSIGN(const Session first, harness.OpenSession(web1, "a"));
+  ASSERT_OK(harness.OpenSession(web1, "b"));
+  const auto refused = harness.OpenSession(web1, "c");
+  EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted,
+                                testing::HasSubstr("web1@tls")));
+  EXPECT_THAT(refused, HasReasonCode(reason::kLimitExceeded));
+  EXPECT_TRUE(RetryDelayOf(refused.status()).has_value());
+  EXPECT_EQ(harness.metrics().sessions_refused_to_client.Value(), 1);
+  EXPECT_OK(harness.OpenSession(web2, "d"));
+  // One that ended counts no more.
+  ASSERT_OK(backup.AbortSession(web1, {"default", first.ref.session}));
+  EXPECT_OK(harness.OpenSession(web1, "c"));
+  EXPECT_THAT(harness.OpenSession(web1, "e"),
+              HasReasonCode(reason::kLimitExceeded));
+  // Administrators are bounded by what there is.
+  EXPECT_OK(harness.OpenSession("f"));
+  EXPECT_THAT(harness.OpenSession("g"), HasReasonCode(reason::kLimitExceeded));
+}
+
+TEST(SessionLimitTest, AnIdleSessionIsCountedNoMore) {
+  IngestEngine::Options options = SmallSteps();
+  options.backup.sessions.max_sessions_per_client = 1;
+  IngestHarness harness(TestSeed(), options);
+  const Call web1 = {
+      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+  ASSERT_OK(harness.OpenSession(web1, "a"));
+  EXPECT_THAT(harness.OpenSession(web1, "b"),
+              HasReasonCode(reason::kLimitExceeded));
+  harness.clock().Advance(options.backup.sessions.idle_timeout +
+                          absl::Seconds(1));
+  harness.timers().RunTimers();
+  EXPECT_OK(harness.OpenSession(web1, "b"));
+}
+
+TEST(SessionLimitTest, ClientsAreToldTheLimits) {
+  IngestEngine::Options options = SmallSteps();
+  options.backup.sessions.max_sessions = 7;
+  options.write_bandwidth = 5 << 20;
+  IngestHarness harness(TestSeed(), options);
+  const Capabilities told = harness.replica().backup().GetCapabilities();
+  EXPECT_EQ(told.max_sessions, 7u);
+  EXPECT_EQ(told.max_sessions_per_client, 7u);
+  EXPECT_EQ(told.write_bandwidth, 5u << 20);
+  EXPECT_EQ(told.read_bandwidth, 0u);
 }
 
 // The bytes that a stream takes in while the store stands still.

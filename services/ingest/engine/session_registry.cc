@@ -58,21 +58,45 @@ size_t SessionRegistry::session_count() const {
   return sessions_.size();
 }
 
-absl::Status SessionRegistry::Touch(const Session& session) {
+absl::Status SessionRegistry::FindRoom(const Caller& caller) const {
+  const auto refused = [](Counter& counter, const std::string& text) {
+    counter.Increment();
+    return WithRetryDelay(
+        WithReason(absl::ResourceExhaustedError(text), reason::kLimitExceeded),
+        kRetryDelay);
+  };
+  if (sessions_.size() >= options_.max_sessions) {
+    return refused(dependencies_.metrics->sessions_refused_here,
+                   absl::StrCat("ingest keeps ", sessions_.size(),
+                                " sessions, allowed are ",
+                                options_.max_sessions, "; try again later"));
+  }
+  if (caller.role != CallerRole::kClient) return absl::OkStatus();
+  const auto owned = owned_.find(caller.principal);
+  if (owned == owned_.end() ||
+      owned->second < options_.max_sessions_per_client) {
+    return absl::OkStatus();
+  }
+  return refused(dependencies_.metrics->sessions_refused_to_client,
+                 absl::StrCat(caller.principal, " has ", owned->second,
+                              " open sessions, one client is allowed ",
+                              options_.max_sessions_per_client,
+                              "; finish or abort some, or try again later"));
+}
+
+absl::Status SessionRegistry::CheckRoom(const Call& call) const {
+  absl::MutexLock lock(&mutex_);
+  return FindRoom(call.caller);
+}
+
+absl::Status SessionRegistry::Touch(const Call& call, const Session& session) {
   absl::MutexLock lock(&mutex_);
   const SessionName name = NameOf(session);
   auto found = sessions_.find(name);
   if (found == sessions_.end()) {
-    if (sessions_.size() >= options_.max_sessions) {
-      return WithRetryDelay(
-          WithReason(
-              absl::ResourceExhaustedError(absl::StrCat(
-                  "ingest keeps ", sessions_.size(), " sessions, allowed are ",
-                  options_.max_sessions, "; try again later")),
-              reason::kLimitExceeded),
-          kRetryDelay);
-    }
+    RETURN_IF_ERROR(FindRoom(call.caller));
     found = sessions_.emplace(name, Entry{.session = session}).first;
+    ++owned_[session.owner];
     // Checkpoints may be large, and nothing here needs them.
     found->second.session.archives.clear();
     found->second.generation = ++last_generation_;
@@ -88,6 +112,12 @@ void SessionRegistry::ScheduleKeepAlive(const SessionName& name, Entry& entry) {
       options_.lease_ttl / 3, [this, name, generation = entry.generation] {
         KeepAlive(name, generation);
       });
+}
+
+void SessionRegistry::Erase(std::map<SessionName, Entry>::iterator entry) {
+  const auto owned = owned_.find(entry->second.session.owner);
+  if (--owned->second == 0) owned_.erase(owned);
+  sessions_.erase(entry);
 }
 
 bool SessionRegistry::HasStreams(const SessionName& name) const {
@@ -114,7 +144,7 @@ void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
         dependencies_.clock->Monotonic() - entry->last_used >
             options_.idle_timeout) {
       // Its lease now runs out by itself unless the client comes back.
-      sessions_.erase(name);
+      Erase(sessions_.find(name));
       return;
     }
     session = entry->session;
@@ -134,7 +164,7 @@ void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
 
 absl::StatusOr<SessionRegistry::Renewed> SessionRegistry::Renew(
     const Call& call, const Session& session) {
-  RETURN_IF_ERROR(Touch(session));
+  RETURN_IF_ERROR(Touch(call, session));
   return RenewOpen(call, session);
 }
 
@@ -231,7 +261,7 @@ void SessionRegistry::End(const Call& call, const Session& session,
     const auto found = sessions_.find(name);
     if (found != sessions_.end()) {
       timer = found->second.timer;
-      sessions_.erase(found);
+      Erase(found);
     }
   }
   // Waits for a renewal on its way, which would follow the release.

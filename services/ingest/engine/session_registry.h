@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,9 @@ class SessionRegistry {
     absl::Duration lease_ttl = absl::Minutes(2);  // 1 s..24 h
     absl::Duration idle_timeout = absl::Minutes(5);
     size_t max_sessions = 1024;
+    // How many of them one principal with the client role may have open, so
+    // that it leaves some to others. Administrators are not bounded.
+    size_t max_sessions_per_client = 256;
     // How long a new stream waits for one whose connection is gone.
     absl::Duration takeover_timeout = absl::Seconds(30);
     std::string holder = "ingest";
@@ -75,9 +79,14 @@ class SessionRegistry {
   SessionRegistry(const SessionRegistry&) = delete;
   SessionRegistry& operator=(const SessionRegistry&) = delete;
 
-  // Notes a use of an open session whose lease was taken just now.
-  // ResourceExhausted (LIMIT_EXCEEDED): this process has max_sessions.
-  absl::Status Touch(const Session& session);
+  // Whether the caller may open one more session now. ResourceExhausted
+  // (LIMIT_EXCEEDED), with a retry delay: this process has max_sessions, or
+  // the caller has max_sessions_per_client of them.
+  absl::Status CheckRoom(const Call& call) const;
+
+  // Notes a use of an open session whose lease was taken just now. As
+  // CheckRoom, for one that is not known here.
+  absl::Status Touch(const Call& call, const Session& session);
 
   // A session whose lease is held, for `ttl` from now.
   struct Renewed {
@@ -118,6 +127,10 @@ class SessionRegistry {
     absl::Status ended;  // why its session has, for who attaches late
   };
 
+  absl::Status FindRoom(const Caller& caller) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void Erase(std::map<SessionName, Entry>::iterator entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailStreams(const SessionName& name, const absl::Status& why);
   bool HasStreams(const SessionName& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -137,6 +150,8 @@ class SessionRegistry {
   uint64_t last_generation_ ABSL_GUARDED_BY(mutex_) = 0;
   int keeping_alive_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<SessionName, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
+  // How many of them each owner has; none is 0.
+  absl::flat_hash_map<std::string, size_t> owned_ ABSL_GUARDED_BY(mutex_);
   std::map<Claim::Key, OpenArchive> archives_ ABSL_GUARDED_BY(mutex_);
 };
 

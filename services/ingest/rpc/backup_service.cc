@@ -8,6 +8,7 @@
 #include "common/wire/scalars.h"
 #include "common/wire/session.h"
 #include "common/wire/snapshot.h"
+#include "services/ingest/rpc/paced_stream.h"
 #include "services/ingest/rpc/write_chunks.h"
 #include "services/ingest/rpc/write_ranges.h"
 #include "services/ingest/rpc/write_stream.h"
@@ -72,6 +73,10 @@ grpc::ServerUnaryReactor* BackupServiceImpl::GetCapabilities(
     *response->mutable_lease_ttl() = DurationToProto(capabilities.lease_ttl);
     *response->mutable_server_time() = TimeToProto(capabilities.server_time);
     response->set_max_page_size(capabilities.max_page_size);
+    response->set_max_sessions(capabilities.max_sessions);
+    response->set_max_sessions_per_client(capabilities.max_sessions_per_client);
+    response->set_write_bandwidth(capabilities.write_bandwidth);
+    response->set_read_bandwidth(capabilities.read_bandwidth);
     return absl::OkStatus();
   });
 }
@@ -145,8 +150,8 @@ BackupServiceImpl::WriteStream(grpc::CallbackServerContext* context) {
   return dispatcher_
       ->ServeBidi<v1::WriteStreamRequest, v1::WriteStreamResponse>(
           context, [this](const Call& call, WriteMessages& messages) {
-            return ServeWriteStream(*frontend_, call, messages,
-                                    reply_executor_);
+            PacedReads paced(call, &messages, bandwidth_);
+            return ServeWriteStream(*frontend_, call, paced, reply_executor_);
           });
 }
 
@@ -155,8 +160,8 @@ BackupServiceImpl::WriteChunks(grpc::CallbackServerContext* context) {
   return dispatcher_
       ->ServeBidi<v1::WriteChunksRequest, v1::WriteChunksResponse>(
           context, [this](const Call& call, ChunkMessages& messages) {
-            return ServeWriteChunks(*frontend_, call, messages,
-                                    reply_executor_);
+            PacedReads paced(call, &messages, bandwidth_);
+            return ServeWriteChunks(*frontend_, call, paced, reply_executor_);
           });
 }
 
@@ -165,8 +170,8 @@ BackupServiceImpl::WriteRanges(grpc::CallbackServerContext* context) {
   return dispatcher_
       ->ServeBidi<v1::WriteRangesRequest, v1::WriteRangesResponse>(
           context, [this](const Call& call, RangeMessages& messages) {
-            return ServeWriteRanges(*frontend_, call, messages,
-                                    reply_executor_);
+            PacedReads paced(call, &messages, bandwidth_);
+            return ServeWriteRanges(*frontend_, call, paced, reply_executor_);
           });
 }
 

@@ -4,18 +4,20 @@
 #include "common/concurrency/executor.h"
 #include "common/rpc/dispatcher.h"
 #include "services/ingest/engine/backup_frontend.h"
+#include "services/ingest/engine/bandwidth.h"
 
 namespace cairn::ingest {
 
 // BackupService over gRPC: decode, one engine call, encode.
 class BackupServiceImpl final : public v1::BackupService::CallbackService {
  public:
-  // All outlive the service. `reply_executor` sends watermarks, at most one
-  // task a stream, and each may wait for a slow peer: it serves nothing that
-  // must not.
-  BackupServiceImpl(BackupFrontend* frontend, Dispatcher* dispatcher,
-                    Executor* reply_executor)
+  // All outlive the service. `bandwidth` is what its streams share.
+  // `reply_executor` sends watermarks, at most one task a stream, and each may
+  // wait for a slow peer: it serves nothing that must not.
+  BackupServiceImpl(BackupFrontend* frontend, Bandwidth* bandwidth,
+                    Dispatcher* dispatcher, Executor* reply_executor)
       : frontend_(frontend),
+        bandwidth_(bandwidth),
         dispatcher_(dispatcher),
         reply_executor_(reply_executor) {}
 
@@ -56,6 +58,7 @@ class BackupServiceImpl final : public v1::BackupService::CallbackService {
 
  private:
   BackupFrontend* const frontend_;
+  Bandwidth* const bandwidth_;
   Dispatcher* const dispatcher_;
   Executor* const reply_executor_;
 };

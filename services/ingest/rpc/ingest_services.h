@@ -18,8 +18,9 @@ class IngestServices {
   // BackupServiceImpl says.
   IngestServices(IngestEngine* engine, Dispatcher* dispatcher,
                  Executor* reply_executor)
-      : backup_(&engine->backup(), dispatcher, reply_executor),
-        restore_(&engine->restore(), dispatcher),
+      : backup_(&engine->backup(), &engine->write_bandwidth(), dispatcher,
+                reply_executor),
+        restore_(&engine->restore(), &engine->read_bandwidth(), dispatcher),
         catalog_(&engine->catalog(), &engine->observer(), dispatcher) {}
 
   absl::Status Register(ServiceContext& context);

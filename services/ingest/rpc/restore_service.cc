@@ -11,6 +11,7 @@
 #include "common/wire/scalars.h"
 #include "services/ingest/domain/stream_rules.h"
 #include "services/ingest/rpc/diff_archives.h"
+#include "services/ingest/rpc/paced_stream.h"
 #include "services/ingest/rpc/read_chunks.h"
 
 namespace cairn::ingest {
@@ -103,7 +104,8 @@ grpc::ServerWriteReactor<Response>* RestoreServiceImpl::ReadArchive(
                          NameFromProto<ArchiveName>("name", name));
         ASSIGN_OR_RETURN(OpenedArchive opened,
                          frontend_->Open(call, archive, offset, length));
-        return SendArchive(std::move(opened), call, messages);
+        PacedWrites paced(call, &messages, bandwidth_);
+        return SendArchive(std::move(opened), call, paced);
       });
 }
 
@@ -114,7 +116,8 @@ RestoreServiceImpl::ReadChunks(grpc::CallbackServerContext* context,
       context,
       [this, read = *request](const Call& call,
                               MessageWriter<v1::ReadChunksResponse>& messages) {
-        return ServeReadChunks(*frontend_, call, read, messages);
+        PacedWrites paced(call, &messages, bandwidth_);
+        return ServeReadChunks(*frontend_, call, read, paced);
       });
 }
 

@@ -2,6 +2,7 @@
 
 #include "cairn/ingest/v1/restore_service.grpc.pb.h"
 #include "common/rpc/dispatcher.h"
+#include "services/ingest/engine/bandwidth.h"
 #include "services/ingest/engine/restore_frontend.h"
 
 namespace cairn::ingest {
@@ -9,9 +10,11 @@ namespace cairn::ingest {
 // RestoreService over gRPC.
 class RestoreServiceImpl final : public v1::RestoreService::CallbackService {
  public:
-  // Both outlive the service.
-  RestoreServiceImpl(RestoreFrontend* frontend, Dispatcher* dispatcher)
-      : frontend_(frontend), dispatcher_(dispatcher) {}
+  // All outlive the service. `bandwidth` is what its streams of contents
+  // share.
+  RestoreServiceImpl(RestoreFrontend* frontend, Bandwidth* bandwidth,
+                     Dispatcher* dispatcher)
+      : frontend_(frontend), bandwidth_(bandwidth), dispatcher_(dispatcher) {}
 
   grpc::ServerWriteReactor<v1::ReadArchiveResponse>* ReadArchive(
       grpc::CallbackServerContext* context,
@@ -25,6 +28,7 @@ class RestoreServiceImpl final : public v1::RestoreService::CallbackService {
 
  private:
   RestoreFrontend* const frontend_;
+  Bandwidth* const bandwidth_;
   Dispatcher* const dispatcher_;
 };
 
