@@ -25,13 +25,21 @@ absl::StatusOr<NamespaceName> CommandContext::scope() {
   return NamespaceName{.datastore = found.datastore, .path = std::move(path)};
 }
 
+void CommandContext::LimitRate(uint64_t bytes_per_second) {
+  const Interrupt* const interrupt = console_.interrupt;
+  limiter_ = std::make_unique<RateLimiter>(
+      bytes_per_second, console_.clock,
+      [interrupt](absl::Duration wait) { interrupt->Sleep(wait); });
+}
+
 absl::Status CommandContext::Connect() {
   if (remotes_.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Settings found, settings());
   ASSIGN_OR_RETURN(remotes_, ConnectByGrpc({.server = found.server,
                                             .tls_ca_file = found.tls_ca,
                                             .tls_cert_file = found.tls_cert,
-                                            .tls_key_file = found.tls_key},
+                                            .tls_key_file = found.tls_key,
+                                            .limiter = limiter_.get()},
                                            console_.clock, console_.interrupt));
   return absl::OkStatus();
 }

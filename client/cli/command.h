@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "client/cli/settings.h"
 #include "client/posix/interrupt.h"
 #include "client/remote/grpc_connection.h"
+#include "client/remote/rate_limiter.h"
 #include "common/model/names.h"
 #include "common/time/clock.h"
 
@@ -63,6 +65,9 @@ class CommandContext {
   absl::StatusOr<Settings> settings();
   // The namespace that --datastore and --namespace name.
   absl::StatusOr<NamespaceName> scope();
+  // Holds the streams of contents to so many bytes a second. Once, before
+  // the first call of what follows.
+  void LimitRate(uint64_t bytes_per_second);
   // The server's calls; the connection is made at the first one.
   absl::StatusOr<CatalogRemote*> catalog();
   absl::StatusOr<BackupRemote*> backup();
@@ -75,6 +80,7 @@ class CommandContext {
   absl::BitGenRef random_;
   bool stdout_carries_data_ = false;
   std::optional<Settings> settings_;
+  std::unique_ptr<RateLimiter> limiter_;
   std::optional<Remotes> remotes_;
 };
 

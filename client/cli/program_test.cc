@@ -292,6 +292,11 @@ TEST_F(ProgramTest, UsageErrorsAreTwo) {
            {"backup", "host/a", "a.exe:/x"},
            {"backup", "host/a", "a.raw:/x", "--backup-time", "now"},
            {"backup", "host/a", "a.raw:/x", "--retry-for", "soon"},
+           {"backup", "host/a", "a.raw:/x", "--rate", "fast"},
+           {"backup", "host/a", "a.raw:/x", "--rate", "-1"},
+           {"backup", "host/a", "a.raw:/x", "--rate", "50MB/s"},
+           {"backup", "host/a", "a.raw:/x", "--rate", "100"},
+           {"restore", "host/a/latest", "a.raw", "/x", "--rate", ""},
            {"snapshot"},
            {"snapshot", "show", "host/a"},
            {"restore", "host/a/latest", "a.raw"},
@@ -301,6 +306,43 @@ TEST_F(ProgramTest, UsageErrorsAreTwo) {
     EXPECT_EQ(Run(arguments), 2) << err();
     EXPECT_THAT(err(), AllOf(StartsWith("cairn: "), HasSubstr("\nnext: ")));
   }
+}
+
+TEST_F(ProgramTest, ARateIsKeptByBothWaysInAndOut) {
+  // Bytes that no compression makes fewer; 512 KiB take half a second.
+  std::string content(512 << 10, 0);
+  for (char& byte : content) byte = static_cast<char>(random_());
+  const std::string source = "a.raw:" + File("source", content);
+  for (const std::string way : {"chunks", "stream"}) {
+    ASSERT_EQ(Run({"backup", "host/" + way, source, "--rate=1MiB", "--way", way,
+                   "--output-format", "json"}),
+              0)
+        << err();
+    EXPECT_GE(json()["duration_seconds"].get<double>(), 0.39) << way;
+    ASSERT_EQ(Run({"restore", "host/" + way + "/latest", "a.raw",
+                   dir_.Join("back"), "--overwrite", "--rate=1MiB", "--way",
+                   way, "--output-format", "json"}),
+              0)
+        << err();
+    EXPECT_GE(json()["duration_seconds"].get<double>(), 0.39) << way;
+    EXPECT_EQ(std::filesystem::file_size(dir_.Join("back")), content.size());
+  }
+}
+
+TEST_F(ProgramTest, ARateComesFromWhereOtherSettingsDo) {
+  const std::string source = "a.raw:" + File("source", "x");
+  variables_["CAIRN_RATE"] = "fast";
+  EXPECT_EQ(Run({"backup", "host/a", source}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("CAIRN_RATE"), HasSubstr("fast"),
+                           HasSubstr("50MiB")));
+  // What moves no contents does not mind, and the flag goes first.
+  EXPECT_EQ(Run({"snapshot", "list"}), 0) << err();
+  EXPECT_EQ(Run({"backup", "host/a", source, "--rate=0"}), 0) << err();
+  variables_.erase("CAIRN_RATE");
+  variables_["CAIRN_PROFILE_FILE"] =
+      File("profile.yaml", "default: {rate: slow}");
+  EXPECT_EQ(Run({"restore", "host/a/latest", "a.raw", dir_.Join("back")}), 2);
+  EXPECT_THAT(err(), HasSubstr("slow"));
 }
 
 TEST_F(ProgramTest, AMissingSourceIsSeventyFour) {

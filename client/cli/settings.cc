@@ -27,13 +27,14 @@ struct Key {
   Field field;
 };
 
-constexpr std::array<Key, 6> kKeys = {{
+constexpr std::array<Key, 7> kKeys = {{
     {"server", "CAIRN_SERVER", &SettingSource::server},
     {"tls_ca", "CAIRN_TLS_CA", &SettingSource::tls_ca},
     {"tls_cert", "CAIRN_TLS_CERT", &SettingSource::tls_cert},
     {"tls_key", "CAIRN_TLS_KEY", &SettingSource::tls_key},
     {"datastore", "CAIRN_DATASTORE", &SettingSource::datastore},
     {"namespace", "CAIRN_NAMESPACE", &SettingSource::name_space},
+    {"rate", "CAIRN_RATE", &SettingSource::rate},
 }};
 
 absl::Status CopyProfile(const YAML::Node& profile, const std::string& name,
@@ -52,7 +53,7 @@ absl::Status CopyProfile(const YAML::Node& profile, const std::string& name,
       return absl::InvalidArgumentError(absl::StrCat(
           "profile ", name, ": \"", key,
           "\" is no setting with one value; allowed: server, tls_ca, "
-          "tls_cert, tls_key, datastore, namespace"));
+          "tls_cert, tls_key, datastore, namespace, rate"));
     }
     out->*(known->field) = item.second.as<std::string>();
   }
@@ -173,6 +174,7 @@ Settings MergeSettings(const SettingSource& flags,
   settings.datastore =
       pick(&SettingSource::datastore).value_or(kDefaultDatastore);
   settings.name_space = pick(&SettingSource::name_space).value_or("");
+  settings.rate = pick(&SettingSource::rate).value_or("");
   return settings;
 }
 

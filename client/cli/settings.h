@@ -17,6 +17,7 @@ struct SettingSource {
   std::optional<std::string> tls_key;
   std::optional<std::string> datastore;
   std::optional<std::string> name_space;
+  std::optional<std::string> rate;
 };
 
 // What a command works with. Paths are absolute.
@@ -27,6 +28,9 @@ struct Settings {
   std::string tls_key;
   std::string datastore;
   std::string name_space;  // "a/b"; empty: the root
+  // Bytes a second that a backup or a restore may move, as people write it;
+  // empty: no limit.
+  std::string rate;
 };
 
 inline constexpr char kDefaultSocket[] = "/run/cairn/cairnd.sock";
@@ -36,8 +40,8 @@ inline constexpr char kDefaultDatastore[] = "default";
 using GetEnvironment =
     std::function<std::optional<std::string>(const std::string& name)>;
 
-// CAIRN_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT, CAIRN_TLS_KEY, CAIRN_DATASTORE
-// and CAIRN_NAMESPACE. An empty value counts as unset.
+// CAIRN_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT, CAIRN_TLS_KEY, CAIRN_DATASTORE,
+// CAIRN_NAMESPACE and CAIRN_RATE. An empty value counts as unset.
 SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
 
 // The profile `name` of a YAML text of this form:
@@ -49,6 +53,7 @@ SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
 //     tls_key: /etc/cairn/web1.key
 //     datastore: default
 //     namespace: servers/web
+//     rate: 50MiB
 //
 // InvalidArgument: not of this form, or a key that is not known. NotFound: no
 // such profile.

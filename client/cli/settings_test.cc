@@ -66,23 +66,27 @@ TEST(SettingsFromEnvironmentTest, ReadsAllVariables) {
                                            {"CAIRN_TLS_CERT", "cert"},
                                            {"CAIRN_TLS_KEY", ""},
                                            {"CAIRN_DATASTORE", "d"},
-                                           {"CAIRN_NAMESPACE", "n"}}));
+                                           {"CAIRN_NAMESPACE", "n"},
+                                           {"CAIRN_RATE", "1MiB"}}));
   EXPECT_EQ(source.server, "s:1");
   EXPECT_EQ(source.tls_ca, "ca");
   EXPECT_EQ(source.tls_cert, "cert");
   EXPECT_EQ(source.tls_key, std::nullopt);
   EXPECT_EQ(source.datastore, "d");
   EXPECT_EQ(source.name_space, "n");
+  EXPECT_EQ(source.rate, "1MiB");
 }
 
 TEST(ParseProfileTest, ReadsOneOfSeveral) {
   constexpr char kYaml[] =
       "default: {server: a:1}\n"
-      "site:\n  server: b:2\n  tls_ca: /ca\n  namespace: x/y\n";
+      "site:\n  server: b:2\n  tls_ca: /ca\n  namespace: x/y\n"
+      "  rate: 2MiB\n";
   ASSERT_OK_AND_ASSIGN(const SettingSource site, ParseProfile(kYaml, "site"));
   EXPECT_EQ(site.server, "b:2");
   EXPECT_EQ(site.tls_ca, "/ca");
   EXPECT_EQ(site.name_space, "x/y");
+  EXPECT_EQ(site.rate, "2MiB");
   EXPECT_EQ(site.datastore, std::nullopt);
   EXPECT_THAT(ParseProfile(kYaml, "none"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));

@@ -36,10 +36,11 @@ constexpr absl::Duration kAbortTimeout = absl::Seconds(5);
 class GrpcBackupRemote final : public BackupRemote {
  public:
   GrpcBackupRemote(std::shared_ptr<grpc::Channel> channel, const Clock* clock,
-                   const Interrupt* interrupt)
+                   const Interrupt* interrupt, RateLimiter* limiter)
       : stub_(BackupService::NewStub(std::move(channel))),
         clock_(clock),
-        interrupt_(interrupt) {}
+        interrupt_(interrupt),
+        limiter_(limiter) {}
 
   absl::StatusOr<GetCapabilitiesResponse> GetCapabilities() override {
     return CallUnary<GetCapabilitiesResponse>(
@@ -86,11 +87,11 @@ class GrpcBackupRemote final : public BackupRemote {
   }
 
   std::unique_ptr<WriteStream> StartWrite() override {
-    return NewGrpcWriteStream(stub_.get(), interrupt_);
+    return Limited(NewGrpcWriteStream(stub_.get(), interrupt_), limiter_);
   }
 
   std::unique_ptr<ChunkWriteStream> StartWriteChunks() override {
-    return NewGrpcChunkWriteStream(stub_.get(), interrupt_);
+    return Limited(NewGrpcChunkWriteStream(stub_.get(), interrupt_), limiter_);
   }
 
   std::unique_ptr<RangeWriteStream> StartWriteRanges() override {
@@ -101,6 +102,7 @@ class GrpcBackupRemote final : public BackupRemote {
   const std::unique_ptr<BackupService::Stub> stub_;
   const Clock* const clock_;
   const Interrupt* const interrupt_;
+  RateLimiter* const limiter_;
 };
 
 // One override of CatalogRemote.
@@ -115,11 +117,13 @@ class GrpcBackupRemote final : public BackupRemote {
 class GrpcCatalogRemote final : public CatalogRemote {
  public:
   GrpcCatalogRemote(const std::shared_ptr<grpc::Channel>& channel,
-                    const Clock* clock, const Interrupt* interrupt)
+                    const Clock* clock, const Interrupt* interrupt,
+                    RateLimiter* limiter)
       : catalog_(CatalogService::NewStub(channel)),
         restore_(RestoreService::NewStub(channel)),
         clock_(clock),
-        interrupt_(interrupt) {}
+        interrupt_(interrupt),
+        limiter_(limiter) {}
 
   CAIRN_CATALOG_CALL(ListDatastores)
   CAIRN_CATALOG_CALL(CreateDatastore)
@@ -135,12 +139,15 @@ class GrpcCatalogRemote final : public CatalogRemote {
 
   std::unique_ptr<ReadStream> StartRead(
       const ReadArchiveRequest& request) override {
-    return NewGrpcReadStream(restore_.get(), request, interrupt_);
+    return Limited(NewGrpcReadStream(restore_.get(), request, interrupt_),
+                   limiter_);
   }
 
   std::unique_ptr<ChunkReadStream> StartReadChunks(
       const ReadChunksRequest& request) override {
-    return NewGrpcChunkReadStream(restore_.get(), request, interrupt_);
+    // Entries alone are what a backup reads to send less.
+    return Limited(NewGrpcChunkReadStream(restore_.get(), request, interrupt_),
+                   request.entries_only() ? nullptr : limiter_);
   }
 
   std::unique_ptr<DiffStream> StartDiff(
@@ -153,6 +160,7 @@ class GrpcCatalogRemote final : public CatalogRemote {
   const std::unique_ptr<RestoreService::Stub> restore_;
   const Clock* const clock_;
   const Interrupt* const interrupt_;
+  RateLimiter* const limiter_;
 };
 
 #undef CAIRN_CATALOG_CALL
@@ -179,10 +187,10 @@ absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
                    CreateChannel(channel_options));
   KeepCallbackThreads(channel);
   Remotes remotes;
-  remotes.backup =
-      std::make_unique<GrpcBackupRemote>(channel, clock, interrupt);
-  remotes.catalog =
-      std::make_unique<GrpcCatalogRemote>(channel, clock, interrupt);
+  remotes.backup = std::make_unique<GrpcBackupRemote>(channel, clock, interrupt,
+                                                      options.limiter);
+  remotes.catalog = std::make_unique<GrpcCatalogRemote>(
+      channel, clock, interrupt, options.limiter);
   return remotes;
 }
 

@@ -7,6 +7,7 @@
 #include "client/posix/interrupt.h"
 #include "client/remote/backup_remote.h"
 #include "client/remote/catalog_remote.h"
+#include "client/remote/rate_limiter.h"
 #include "common/time/clock.h"
 
 namespace cairn::client {
@@ -17,6 +18,9 @@ struct ConnectionOptions {
   std::string tls_ca_file;  // PEM files: all three or none
   std::string tls_cert_file;
   std::string tls_key_file;
+  // Holds back the streams that carry contents; outlives the remotes. Null:
+  // none are.
+  RateLimiter* limiter = nullptr;
 };
 
 // Both remotes over one gRPC channel, which connects at the first call.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,7 @@ struct Arguments {
   bool resume = false;
   std::string state_file;
   std::string retry_for = "5m";
+  std::optional<std::string> rate;
 };
 
 std::string ClientLabel() {
@@ -156,6 +158,7 @@ absl::StatusOr<ExitCode> RunBackup(const Arguments& arguments,
   ASSIGN_OR_RETURN(BackupRequest request, MakeRequest(arguments, context));
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
+  RETURN_IF_ERROR(ApplyRate(arguments.rate, context));
   ASSIGN_OR_RETURN(BackupRemote* const remote, context.backup());
   const Console& console = context.console();
   ProgressLine line(
@@ -263,6 +266,7 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
   command->add_option("--retry-for", arguments->retry_for,
                       "keep trying this long while the server is away "
                       "(default 5m)");
+  AddRateOption(command, &arguments->rate);
   command->callback([arguments, chosen] {
     *chosen = [arguments](CommandContext& context) {
       return RunBackup(*arguments, context);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -27,6 +28,7 @@ struct Arguments {
   bool no_owner = false;
   std::string way = "best";
   std::string retry_for = "5m";
+  std::optional<std::string> rate;
 };
 
 absl::StatusOr<RestoreRequest> MakeRequest(const Arguments& arguments,
@@ -70,6 +72,7 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   if (arguments.target == "-") context.KeepStdoutForData();
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
+  RETURN_IF_ERROR(ApplyRate(arguments.rate, context));
   ASSIGN_OR_RETURN(const RestoreRequest request,
                    MakeRequest(arguments, context));
   ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
@@ -158,6 +161,7 @@ void AddRestoreCommand(CLI::App* root, Action* chosen) {
   command->add_option("--retry-for", arguments->retry_for,
                       "keep trying this long while the server is away "
                       "(default 5m)");
+  AddRateOption(command, &arguments->rate);
   command->callback([arguments, chosen] {
     *chosen = [arguments](CommandContext& context) {
       return RunRestore(*arguments, context);

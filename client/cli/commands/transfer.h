@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cli/command.h"
 #include "client/cli/render/progress.h"
@@ -19,6 +22,19 @@ namespace cairn::client {
 
 // "5m", "90s", "0". InvalidArgument: negative, or no duration.
 absl::StatusOr<absl::Duration> ParseRetryFor(const std::string& text);
+
+// Bytes a second; 0: no limit. InvalidArgument names `source`, where the text
+// came from.
+absl::StatusOr<uint64_t> ParseRate(const std::string& text,
+                                   std::string_view source);
+
+// Adds --rate to `command`.
+void AddRateOption(CLI::App* command, std::optional<std::string>* rate);
+
+// Limits what the command moves to `rate`, its flag, or else to what the
+// environment or the profile say. Before the first call.
+absl::Status ApplyRate(const std::optional<std::string>& rate,
+                       CommandContext& context);
 
 // Notes each wait on `line`, which outlives the budget.
 RetryBudget MakeRetryBudget(CommandContext& context, absl::Duration total,
