@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/backup.h"
+#include "client/cli/commands/benchmark.h"
 #include "client/cli/commands/completion.h"
 #include "client/cli/commands/datastore.h"
 #include "client/cli/commands/diff.h"
@@ -96,6 +97,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddStatusCommand(app.get(), chosen);
   AddInspectCommand(app.get(), chosen);
   AddExtractCommand(app.get(), chosen);
+  AddBenchmarkCommand(app.get(), chosen);
   AddVersionCommand(app.get(), chosen);
   AddCompletionCommand(app.get(), chosen);
   app->footer(Footer());

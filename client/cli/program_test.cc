@@ -300,6 +300,8 @@ TEST_F(ProgramTest, UsageErrorsAreTwo) {
            {"snapshot"},
            {"snapshot", "show", "host/a"},
            {"restore", "host/a/latest", "a.raw"},
+           {"benchmark", "--size", "some"},
+           {"benchmark", "--restore", "host/a/latest"},
            {"status", "--output-format", "xml"},
            {"status", "--namespace", "../x", "extra"},
            {"completion", "tcsh"}}) {
@@ -343,6 +345,50 @@ TEST_F(ProgramTest, ARateComesFromWhereOtherSettingsDo) {
       File("profile.yaml", "default: {rate: slow}");
   EXPECT_EQ(Run({"restore", "host/a/latest", "a.raw", dir_.Join("back")}), 2);
   EXPECT_THAT(err(), HasSubstr("slow"));
+}
+
+TEST_F(ProgramTest, ABenchmarkPublishesNothing) {
+  ASSERT_EQ(
+      Run({"benchmark", "--size=1MiB", "--runs=2", "--output-format", "json"}),
+      0)
+      << err();
+  const Json stages = json()["server"]["stages"];
+  ASSERT_EQ(stages.size(), 2u);
+  EXPECT_EQ(stages[0]["name"], "upload-chunks");
+  EXPECT_EQ(stages[1]["name"], "upload-stream");
+  EXPECT_EQ(stages[1]["run_seconds"].size(), 2u);
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
+  // Nor does one that a server does not bear, and no number has a retry in it.
+  server_.SetFaults({.write_cuts = 1, .max_cut_bytes = 1000});
+  EXPECT_EQ(Run({"benchmark", "--size=1MiB", "--runs=2"}), 75) << err();
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
+  EXPECT_THAT(out(), AllOf(HasSubstr("sha256"), Not(HasSubstr("upload"))));
+  // A server that takes no chunks is measured by what it takes.
+  server_.SetFaults({});
+  server_.ForgetChunks();
+  ASSERT_EQ(Run({"benchmark", "--size=1MiB", "--runs=1"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("upload-stream"),
+                           Not(HasSubstr("upload-chunks"))));
+}
+
+TEST_F(ProgramTest, ABenchmarkReadsWhatIsThere) {
+  const std::string name =
+      "datastores/default/groups/vm/1/snapshots/2026-01-01T00:00:00Z";
+  server_.AddSnapshot(name, {{"a.img", {.content = std::string(5000, 'x')}},
+                             {"empty.img", {}}});
+  ASSERT_EQ(Run({"benchmark", "--size=1MiB", "--runs=1", "--restore",
+                 "vm/1/latest", "a.img", "--output-format", "json"}),
+            0)
+      << err();
+  const Json stages = json()["server"]["stages"];
+  ASSERT_EQ(stages.size(), 4u);
+  EXPECT_EQ(stages[2]["name"], "restore-chunks");
+  EXPECT_EQ(stages[2]["bytes"], 5000);
+  EXPECT_EQ(stages[3]["name"], "restore-stream");
+  EXPECT_EQ(stages[3]["bytes"], 5000);
+  EXPECT_EQ(Run({"benchmark", "--size=1MiB", "--runs=1", "--restore",
+                 "vm/1/latest", "empty.img"}),
+            14);
 }
 
 TEST_F(ProgramTest, AMissingSourceIsSeventyFour) {
@@ -449,6 +495,7 @@ TEST_F(ProgramTest, HelpTeaches) {
                                              {"lease"},
                                              {"lease", "list"},
                                              {"status"},
+                                             {"benchmark"},
                                              {"version"},
                                              {"completion"}}) {
     std::vector<std::string> arguments = command;
@@ -493,6 +540,8 @@ TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
       "bash --norc -c 'source " + bash +
       "; COMP_WORDS=(cairn snapshot \"\"); COMP_CWORD=2; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == *unprotect* ]] || exit 1;"
+      " COMP_WORDS=(cairn benchmark --rest); COMP_CWORD=2; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == --restore ]] || exit 4;"
       " COMP_WORDS=(cairn backup --ret); COMP_CWORD=2; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == --retry-for ]] || exit 2;"
       " COMP_WORDS=(cairn st); COMP_CWORD=1; _cairn;"

@@ -168,6 +168,7 @@ Settings MergeSettings(const SettingSource& flags,
   Settings settings;
   const std::optional<std::string> server = pick(&SettingSource::server);
   settings.server = server ? AbsoluteServer(*server) : DefaultServer();
+  settings.server_was_named = server.has_value();
   settings.tls_ca = AbsolutePath(pick(&SettingSource::tls_ca).value_or(""));
   settings.tls_cert = AbsolutePath(pick(&SettingSource::tls_cert).value_or(""));
   settings.tls_key = AbsolutePath(pick(&SettingSource::tls_key).value_or(""));

@@ -31,6 +31,8 @@ struct Settings {
   // Bytes a second that a backup or a restore may move, as people write it;
   // empty: no limit.
   std::string rate;
+  // Whether anything named the server, or the default was taken.
+  bool server_was_named = false;
 };
 
 inline constexpr char kDefaultSocket[] = "/run/cairn/cairnd.sock";

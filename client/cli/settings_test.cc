@@ -49,6 +49,13 @@ TEST(MergeSettingsTest, EachSettingIsMergedByItself) {
   EXPECT_EQ(settings.tls_key, "");
 }
 
+TEST(MergeSettingsTest, TellsWhetherTheServerWasNamed) {
+  SettingSource profile;
+  EXPECT_FALSE(MergeSettings({}, {}, profile).server_was_named);
+  profile.server = "a:1";
+  EXPECT_TRUE(MergeSettings({}, {}, profile).server_was_named);
+}
+
 TEST(MergeSettingsTest, PathsBecomeAbsolute) {
   SettingSource flags;
   flags.server = "unix:run/socket";

@@ -167,6 +167,8 @@ class ServerBandwidth(LimitsCase):
         self.assertEqual(told.read_bandwidth, 8 * MIB)
         self.assertEqual(told.max_sessions, 1024)
         self.assertEqual(told.max_sessions_per_client, 256)
+        self.assertIn("8.0 MiB/s", self.cairn.text(
+            "benchmark", "--size=1MiB", "--runs=1"))
 
     def test_what_leaves_a_stream_too_little_does_not_start(self):
         command = [self.suite.binaries["cairnd"],
@@ -246,6 +248,106 @@ class ClientSessionLimit(Case):
         own = self.new_client(suite)
         for name in ("d", "e", "f"):
             own.open_session(f"{groups}/{name}")
+
+
+class Benchmark(LimitsCase):
+
+    LOCAL = ["cut-gear-v1", "cut-fixed-v1", "sha256", "zstd-compress",
+             "zstd-decompress"]
+
+    def names(self, stages):
+        for stage in stages:
+            self.assertGreater(stage["bytes_per_second"], 0, stage)
+            self.assertGreater(stage["bytes"], 0, stage)
+        return [stage["name"] for stage in stages]
+
+    def test_of_this_machine_needs_no_server(self):
+        self.stop(self.suite)
+        report = self.cairn.json("benchmark", "--local", "--size=2MiB",
+                                 "--runs=2")
+        self.assertEqual(self.names(report["local"]["stages"]), self.LOCAL)
+        self.assertEqual(report["size_bytes"], 2 * MIB)
+        self.assertTrue(all(len(s["run_seconds"]) == 2
+                            for s in report["local"]["stages"]))
+        self.assertIsNone(report["server"])
+        del self.cairn.environment["CAIRN_SERVER"]
+        text = self.cairn.text("benchmark", "--size=1MiB")
+        for name in self.LOCAL:
+            self.assertIn(name, text)
+        self.assertNotIn("upload", text)
+
+    def test_of_a_server_leaves_nothing_to_see(self):
+        report = self.cairn.json("benchmark", "--size=4MiB")
+        server = report["server"]
+        self.assertEqual(self.names(server["stages"]),
+                         ["upload-chunks", "upload-stream"])
+        self.assertTrue(all(s["bytes"] == 4 * MIB and
+                            len(s["run_seconds"]) == 3
+                            for s in server["stages"]), server)
+        self.assertGreater(server["round_trip_seconds"], 0)
+        self.assertEqual(server["address"], self.suite.target)
+        # Twice three times, and nothing of it was known before.
+        self.assertGreaterEqual(self.metric("cairn_ingest_plain_bytes_total",
+                                            'outcome="stored"'), 24 * MIB)
+        self.assertEqual(list(self.sessions()), [])
+        self.assertEqual(self.client.leases(), [])
+        self.assertEqual(
+            self.cairn.json("snapshot", "list")["snapshots"], [])
+        self.assertEqual(self.cairn.json("group", "list")["groups"], [])
+
+    def test_reads_back_what_is_there(self):
+        source = self.write("source", 3 * MIB)
+        self.cairn.run("backup", "host/a", f"a.raw:{source}")
+        report = self.cairn.json("benchmark", "--size=2MiB", "--runs=1",
+                                 "--restore", "host/a/latest", "a.raw")
+        stages = report["server"]["stages"]
+        self.assertEqual(self.names(stages),
+                         ["upload-chunks", "upload-stream", "restore-chunks",
+                          "restore-stream"])
+        self.assertEqual(stages[3]["bytes"], 2 * MIB)
+        text = self.cairn.text("benchmark", "--size=1MiB", "--runs=1",
+                               "--restore", "host/a/latest", "a.raw")
+        self.assertIn("restore-chunks", text)
+        self.cairn.error(10, "benchmark", "--size=1MiB", "--runs=1",
+                         "--restore", "host/a/latest", "b.raw")
+        self.cairn.error(10, "benchmark", "--size=1MiB", "--runs=1",
+                         "--restore", "host/b/latest", "a.raw")
+        self.assertEqual(list(self.sessions()), [])
+
+    def test_goes_over_tls(self):
+        self.stop(self.suite)
+        authority = Authority(self.folder)
+        authority.issue("web1")
+        suite = self.new_suite(data=self.path("tls"),
+                               extra=authority.server_arguments())
+        address = f"127.0.0.1:{suite.port('cairnd')}"
+        report = self.cairn.json(
+            "benchmark", "--size=1MiB", "--runs=1", "--server", address,
+            "--tls-ca", authority.path("ca.pem"),
+            "--tls-cert", authority.path("web1.pem"),
+            "--tls-key", authority.path("web1.key"))
+        self.assertEqual(report["server"]["address"], address)
+        self.assertEqual(self.names(report["server"]["stages"]),
+                         ["upload-chunks", "upload-stream"])
+
+    def test_an_interrupt_ends_its_session(self):
+        process = self.cairn.start("benchmark", "--size=4MiB", "--runs=20")
+        self.addCleanup(process.kill)
+        wait_until(self.sessions, "a session is open")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(list(self.sessions()), [])
+
+    def test_wrong_usage(self):
+        for arguments in (["--size=1"], ["--size=9TiB"], ["--size=some"],
+                          ["--runs=0"], ["--runs=1000"], ["extra"],
+                          ["--restore", "host/a/latest"],
+                          ["--local", "--restore", "host/a/latest", "a.raw"]):
+            with self.subTest(arguments=arguments):
+                self.cairn.error(2, "benchmark", *arguments)
+        self.stop(self.suite)
+        self.cairn.error(75, "benchmark", "--size=1MiB", "--runs=1")
 
 
 if __name__ == "__main__":

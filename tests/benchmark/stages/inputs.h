@@ -1,20 +1,13 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "common/model/archive.h"
+#include "common/random/sample_input.h"
 
 // Inputs of the benchmarks: the same in every run.
 namespace cairn {
-
-enum class InputKind { kZeros = 0, kText = 1, kRandom = 2 };
-const char* InputKindName(InputKind kind);
-
-// `size_bytes` of that kind. Text is lines of words of which few are
-// frequent, and compresses about as a log does.
-std::string MakeInput(InputKind kind, size_t size_bytes);
 
 // `count` different chunks, as of a stream without repeats.
 std::vector<ChunkEntry> MakeEntries(size_t count);
