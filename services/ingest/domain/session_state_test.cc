@@ -39,8 +39,7 @@ TEST(SessionStateTest, WhatIndexDecidedEndsTheSession) {
                    reason::kSessionEnded),
         WithReason(absl::FailedPreconditionError("older"),
                    reason::kSnapshotNotNewer),
-        WithReason(absl::FailedPreconditionError("no base"),
-                   reason::kBaseGone),
+        WithReason(absl::FailedPreconditionError("no base"), reason::kBaseGone),
         WithReason(absl::PermissionDeniedError("other"), reason::kNotOwner),
         absl::NotFoundError("no namespace")}) {
     EXPECT_TRUE(EndsSession(error)) << error;
