@@ -184,7 +184,7 @@ class Spliced(Ranges):
     CHUNK = 4096
     CHUNKER = model.ChunkerSpec(name="fixed-v1", min_bytes=CHUNK,
                                 average_bytes=CHUNK, max_bytes=CHUNK)
-    SIZE = case.slice_or_soak(48, 512) * MIB  # 12288 chunks, about 100 pages
+    SIZE = case.slice_or_soak(48, 192) * MIB  # 12288 chunks, about 100 pages
 
     def setUp(self):
         case.Case.setUp(self)
@@ -256,10 +256,10 @@ class Spliced(Ranges):
                      if r.digest == digest]
         flip_bit(record.path, record.payload[100], 3)
         self.suite.start()
-        session = self.client.open_session(group)
         name = f"{base.name}/archives/{ARCHIVE}"
         with self.refused(CODE.DATA_LOSS):
             self.client.read(name, at, self.CHUNK)
+        session = self.client.open_session(group)
         with self.refused(CODE.FAILED_PRECONDITION, reason="REUSE_REFUSED"):
             self.write(session, self.SIZE, [])
         # Whoever sends it heals it.
