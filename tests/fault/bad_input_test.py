@@ -15,6 +15,7 @@ from google.protobuf import field_mask_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import case
+import chunks
 from case import Case, back_up
 from client import (FRAME_BYTES, backup, backup_grpc, catalog, catalog_grpc,
                     model, restore, restore_grpc)
@@ -362,6 +363,89 @@ class BadInput(unittest.TestCase):
         with self.refused(CODE.NOT_FOUND):
             self.client.read(name + "x")
 
+    # --- differences ---
+
+    def diff(self, base, name, offset=0):
+        return list(self.client.restore.DiffArchives(
+            restore.DiffArchivesRequest(base=base, name=name, offset=offset),
+            timeout=20))
+
+    def test_names_of_differences_out_of_their_rules(self):
+        (name,) = back_up(self.client, self.group, {"a.raw": b"abc"})
+        snapshot = name.rpartition("/archives/")[0]
+        for bad in ("", DATASTORE, self.group, snapshot, snapshot + "/archives/",
+                    f"{snapshot}/archives/..", f"{snapshot}/archives/a/b",
+                    f"{self.group}/snapshots/latest/archives/a.raw",
+                    f"{self.group}/snapshots/2021-02-30T00:00:00Z/archives/a",
+                    f"/{name}", f"{name}/", name.replace("archives", "Archives"),
+                    "x" * 100_000):
+            for base, newer in ((bad, name), (name, bad), (bad, bad)):
+                with self.subTest(bad=bad[:80]), self.refused(INVALID):
+                    self.diff(base, newer)
+        gone = f"{self.group}/snapshots/2001-01-01T00:00:00Z/archives/a.raw"
+        for missing in (name + "x", gone):
+            for base, newer in ((missing, name), (name, missing)):
+                with self.subTest(missing=missing), \
+                        self.refused(CODE.NOT_FOUND):
+                    self.diff(base, newer)
+
+    def test_a_difference_of_two_datastores(self):
+        self.call("catalog", "CreateDatastore", datastore_id="elsewhere",
+                  request_id=str(uuid.uuid4()))
+        (here,) = back_up(self.client, self.group, {"a.raw": b"abc"})
+        (there,) = back_up(self.client, "datastores/elsewhere/groups/host/a",
+                           {"a.raw": b"abc"})
+        nowhere = here.replace(DATASTORE, "datastores/nowhere")
+        for base, name in ((here, there), (there, here), (here, nowhere),
+                           (nowhere, here)):
+            with self.subTest(base=base, name=name), \
+                    self.refused(INVALID) as refusal:
+                self.diff(base, name)
+            self.assertIn("datastore", refusal.error.details())
+        with self.refused(CODE.NOT_FOUND):
+            self.diff(nowhere, nowhere)
+
+    def test_offsets_of_differences_out_of_the_archives(self):
+        short, long = back_up(self.client, self.group, {
+            "short.raw": b"abc", "long.raw": b"abcdef"})
+        for base, name in ((short, long), (long, short)):
+            for offset in (7, 1 << 40, 1 << 63, MAX_UINT64):
+                with self.subTest(offset=offset), \
+                        self.refused(CODE.OUT_OF_RANGE):
+                    self.diff(base, name, offset)
+            for offset in (4, 6):
+                answers = self.diff(base, name, offset)
+                self.assertEqual(answers[-1].compared_bytes, 6)
+                self.assertEqual(
+                    [(r.offset, r.length) for a in answers for r in a.ranges],
+                    [(offset, 6 - offset)] if offset < 6 else [])
+
+    def test_differences_above_the_limit_of_one_message(self):
+        """Every other chunk differs: 3000 ranges, in messages of 1024."""
+        length, names = 64, []
+        for change in (0, 1):
+            session = self.client.open_session(
+                self.group, backup_time=self.next_time()).name
+            messages = [chunks.begin(session, "a.raw")]
+            for number in range(6000):
+                seed = (number + change * (number % 2) * 10_000)
+                messages.append(chunks.chunk(
+                    number * length, seed.to_bytes(4, "big") * (length // 4),
+                    chunks.RAW))
+            messages.append(chunks.end(6000 * length))
+            chunks.write_chunks(self.client, messages)
+            names.append(self.client.finish(
+                session, {"a.raw": 6000 * length}).name + "/archives/a.raw")
+        answers = self.diff(*names)
+        self.assertGreater(len(answers), 2)
+        self.assertLessEqual(max(len(a.ranges) for a in answers), 1024)
+        self.assertEqual(
+            [(r.offset, r.length) for a in answers for r in a.ranges],
+            [(n * length, length) for n in range(1, 6000, 2)])
+        compared = [a.compared_bytes for a in answers]
+        self.assertEqual(compared, sorted(compared))
+        self.assertEqual(compared[-1], 6000 * length)
+
     # --- page tokens ---
 
     def test_page_tokens_that_were_not_given(self):
@@ -634,7 +718,8 @@ class BadInput(unittest.TestCase):
                      "BackupService/WriteChunks",
                      "BackupService/WriteRanges",
                      "RestoreService/ReadArchive",
-                     "RestoreService/ReadChunks"):
+                     "RestoreService/ReadChunks",
+                     "RestoreService/DiffArchives"):
             call = self.client.channel.stream_stream("/cairn.ingest.v1."
                                                      + path)
             for _ in range(case.slice_or_soak(20, 1000)):

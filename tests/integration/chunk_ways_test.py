@@ -16,7 +16,7 @@ from case import Case
 from chunks import (FLUSH, RAW, ZSTD, begin, check_of, chunk, chunk_messages,
                     end, hole, read_chunks, read_entries, reuse_base,
                     reuse_entries, reuse_sent, sha256, write_chunks, zstd)
-from client import Client, backup, model
+from client import Client, backup, model, restore
 
 CODE = grpc.StatusCode
 INVALID = CODE.INVALID_ARGUMENT
@@ -275,6 +275,14 @@ class Owners(Case):
                             entries_only=entries_only)
         with self.refused(CODE.PERMISSION_DENIED, reason="NOT_OWNER"):
             self.mallory.read(self.alice_archive)
+        own = f"{self.base}/archives/own.raw"
+        for base, name in ((own, self.alice_archive),
+                           (self.alice_archive, own),
+                           (self.alice_archive, self.alice_archive)):
+            with self.refused(CODE.PERMISSION_DENIED, reason="NOT_OWNER"):
+                list(self.mallory.restore.DiffArchives(
+                    restore.DiffArchivesRequest(base=base, name=name),
+                    timeout=20))
         with self.refused(CODE.PERMISSION_DENIED, reason="NOT_OWNER"):
             self.mallory.open_session(GROUP + "alice")
         session = self.alice.open_session(GROUP + "alice").name
