@@ -4,10 +4,13 @@
 64 MiB in the test run; with CAIRN_SOAK=1 an image of 4 GiB.
 """
 
+import concurrent.futures
+import hashlib
 import json
 import os
 import signal
 import subprocess
+import time
 
 import case
 from case import Case, wait_until
@@ -15,12 +18,45 @@ from cli import Cli
 from client import backup
 from memory import PeakMemory
 from proxy import CountingProxy
+from sparse import data_ranges
 
 MIB = 1 << 20
 IMAGE_BYTES = case.slice_or_soak(64 * MIB, 4096 * MIB)
 # Of an unchanged image, all that is sent.
 UNCHANGED_BYTES = case.slice_or_soak(IMAGE_BYTES // 100, MIB)
 BUSY = 11
+# As many as `cairn` hashes with.
+THREADS = min(8, os.cpu_count())
+PIECE_BYTES = 8 * MIB
+
+
+def hash_piece(fd, start, end):
+    """In reads of a MiB, as whoever wants to be quick does."""
+    digest, buffer = hashlib.sha256(), bytearray(MIB)
+    for at in range(start, end, MIB):
+        piece = memoryview(buffer)[:min(MIB, end - at)]
+        digest.update(piece[:os.preadv(fd, [piece], at)])
+    return digest.digest()
+
+
+def seconds_to_read_and_hash(path):
+    """The limit: what of a file is no hole, by as many threads."""
+    with open(path, "rb") as file, \
+            concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
+        started = time.monotonic()
+        for done in [threads.submit(hash_piece, file.fileno(), at,
+                                    min(at + PIECE_BYTES, end))
+                     for start, end in data_ranges(path)
+                     for at in range(start, end, PIECE_BYTES)]:
+            done.result()
+        return time.monotonic() - started
+
+
+def forget_cached(path):
+    """Its next reader reads the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class ClientChunks(Case):
@@ -83,6 +119,25 @@ class ClientChunks(Case):
                     + archive_report["statistics"]["hole_bytes"], IMAGE_BYTES)
                 self.assert_restored(archive)
         self.assert_memory_is_bounded(self.suite, "chunks")
+
+    def test_an_unchanged_image_takes_what_reading_it_takes(self):
+        self.back_up("disk.img")
+        for state, prepare in (("cached", seconds_to_read_and_hash),
+                               ("not cached", forget_cached)):
+            limits, seconds = [], []
+            for _ in range(case.slice_or_soak(1, 3)):
+                prepare(self.source)
+                limits.append(seconds_to_read_and_hash(self.source))
+                prepare(self.source)
+                started, down = time.monotonic(), self.proxy.down
+                sent, _ = self.back_up("disk.img")
+                seconds.append(time.monotonic() - started)
+                self.assertLess(sent, UNCHANGED_BYTES)
+            print(f"unchanged image of {IMAGE_BYTES >> 20} MiB, {state}: "
+                  f"{sent} bytes sent, {self.proxy.down - down} received, "
+                  f"{min(seconds):.2f} s; reading and hashing it by {THREADS} "
+                  f"threads {min(limits):.2f} s: ratio "
+                  f"{min(seconds) / min(limits):.2f}", flush=True)
 
     def test_what_changed_is_sent(self):
         self.back_up("disk.img", "--way", "stream")
