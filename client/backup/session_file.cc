@@ -7,27 +7,16 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/posix/local_error.h"
+#include "common/io/checked_text.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
 namespace {
 
-constexpr char kHeader[] = "cairn-session-1";
-
-// "KEY VALUE", value not empty.
-bool TakeField(std::string_view line, std::string_view key,
-               std::string* value) {
-  const std::string prefix = absl::StrCat(key, " ");
-  if (!absl::StartsWith(line, prefix)) return false;
-  *value = std::string(line.substr(prefix.size()));
-  return !value->empty();
-}
+constexpr char kFormat[] = "cairn-session-2";
 
 absl::Status WriteAndSync(int fd, const std::string& path,
                           const std::string& text) {
@@ -66,21 +55,28 @@ bool IsStillThere(int fd, const std::string& path) {
 }  // namespace
 
 std::string SessionNote::Format() const {
-  return absl::StrCat(kHeader, "\nserver ", server, "\nsession ", session,
-                      "\nrequest ", request, "\nsources ", sources, "\n");
+  return EncodeCheckedText({{"format", kFormat},
+                            {"server", server},
+                            {"session", session},
+                            {"request", request},
+                            {"sources", sources}});
 }
 
 absl::StatusOr<SessionNote> SessionNote::Parse(std::string_view text) {
-  const std::vector<std::string> lines =
-      absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
-  SessionNote note;
-  if (lines.size() != 6 || lines[0] != kHeader || !lines[5].empty() ||
-      !TakeField(lines[1], "server", &note.server) ||
-      !TakeField(lines[2], "session", &note.session) ||
-      !TakeField(lines[3], "request", &note.request) ||
-      !TakeField(lines[4], "sources", &note.sources)) {
+  absl::StatusOr<TextFields> fields = DecodeCheckedText(text);
+  if (!fields.ok()) {
     return absl::InvalidArgumentError(
-        "not a state file of `cairn backup`, or one of another release");
+        absl::StrCat("not a state file of `cairn backup`, or it ",
+                     fields.status().message(), "; back up without --resume"));
+  }
+  // One that is not there is empty, and does not format to this text.
+  const SessionNote note = {.server = (*fields)["server"],
+                            .session = (*fields)["session"],
+                            .request = (*fields)["request"],
+                            .sources = (*fields)["sources"]};
+  if (note.Format() != text) {
+    return absl::InvalidArgumentError(
+        "a state file of another release; back up without --resume");
   }
   return note;
 }

@@ -20,15 +20,10 @@ struct SessionNote {
   std::string sources;  // digest of what the files looked like; hex
   friend bool operator==(const SessionNote&, const SessionNote&) = default;
 
-  // One line a field:
-  //
-  //   cairn-session-1
-  //   server unix:/run/cairn/cairnd.sock
-  //   session datastores/default/sessions/...
-  //   request 9f...
-  //   sources 03...
+  // A checked text (common/io/checked_text.h): a line a field, and the
+  // checksum of all of them, so that no damage makes a session of another.
   std::string Format() const;
-  // InvalidArgument: not of this form.
+  // InvalidArgument: not of this form, or damaged.
   static absl::StatusOr<SessionNote> Parse(std::string_view text);
 };
 

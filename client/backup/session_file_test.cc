@@ -7,6 +7,7 @@
 #include <string>
 
 #include "client/posix/local_error.h"
+#include "common/io/checked_text.h"
 #include "common/testing/status_matchers.h"
 #include "common/testing/temp_dir.h"
 #include "gmock/gmock.h"
@@ -31,6 +32,21 @@ TEST(SessionNoteTest, RefusesAnythingElse) {
                 StatusIs(absl::StatusCode::kInvalidArgument));
   }
   EXPECT_FALSE(SessionNote::Parse(text + "more\n").ok());
+}
+
+TEST(SessionNoteTest, RefusesEachFlippedBit) {
+  const std::string text = kNote.Format();
+  for (size_t bit = 0; bit < 8 * text.size(); ++bit) {
+    std::string damaged = text;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    EXPECT_THAT(SessionNote::Parse(damaged),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << bit;
+  }
+}
+
+TEST(SessionNoteTest, RefusesOtherFields) {
+  EXPECT_FALSE(SessionNote::Parse(EncodeCheckedText({{"a", "b"}})).ok());
 }
 
 class SessionFileTest : public ::testing::Test {
