@@ -5,6 +5,7 @@ import socket
 import threading
 
 PIECE_BYTES = 1 << 16
+POLL_SECONDS = 0.05
 
 
 class CountingProxy:
@@ -24,6 +25,7 @@ class CountingProxy:
         self._server = target.removeprefix("unix:")
         self._changed = threading.Condition()
         self._up_limit = None
+        self._open = set()  # sockets
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
@@ -42,6 +44,22 @@ class CountingProxy:
     def hand_on_to(self, target):
         self._server = target.removeprefix("unix:")
 
+    def await_up(self, total, is_over):
+        """Until `total` bytes have gone up; false: `is_over()` before."""
+        with self._changed:
+            while self.up < total:
+                if is_over():
+                    return False
+                self._changed.wait(POLL_SECONDS)
+            return True
+
+    def cut(self):
+        """Ends what is connected."""
+        with self._changed:
+            sockets = list(self._open)
+        for one in sockets:
+            _shut(one)
+
     def counted(self, run):
         """The bytes that went up while `run()` ran, and its result."""
         before = self.up
@@ -59,10 +77,13 @@ class CountingProxy:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX)
+            with self._changed:
+                path = self._server
+                self._open |= {client, server}
             try:
-                server.connect(self._server)
+                server.connect(path)
             except OSError:
-                client.close()
+                self._close(client, server)
                 continue
             for source, sink, up in ((client, server, True),
                                      (server, client, False)):
@@ -79,14 +100,31 @@ class CountingProxy:
                 sink.sendall(piece)
         except OSError:
             pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        # The other direction ends by that, and both are closed then.
+        _shut(source)
+        _shut(sink)
+        with self._changed:
+            last = sink not in self._open
+            self._open.discard(source)
+        if last:
+            self._close(source, sink)
+
+    def _close(self, *sockets):
+        with self._changed:
+            self._open -= set(sockets)
+        for one in sockets:
+            one.close()
 
     def _await_room(self, size):
         with self._changed:
             self._changed.wait_for(
                 lambda: self._up_limit is None or self.up < self._up_limit)
             self.up += size
+            self._changed.notify_all()
+
+
+def _shut(one):
+    try:
+        one.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

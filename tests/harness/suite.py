@@ -24,22 +24,28 @@ class Suite:
     """cairnd, or the four services, over one data directory.
 
     Everything speaks over unix sockets in `sockets`, so that no port is
-    shared with anything else. `binaries` maps a process name to its file.
+    shared with anything else. `binaries` maps a program's name to its file.
+    In the split form there may be several `replicas` of ingest; the second
+    is called "ingest-2".
     """
 
     def __init__(self, binaries, data, sockets, split=False, extra=(),
-                 drain_seconds=None, lease_seconds=None, metrics=False):
+                 arguments=None, replicas=1, drain_seconds=None,
+                 lease_seconds=None, metrics=False):
         self.binaries = binaries
         self.data = data
         self.sockets = sockets
         self.names = SERVICES if split else ("cairnd",)
+        self.names += tuple(f"ingest-{n}" for n in range(2, replicas + 1))
         self.extra = list(extra)  # arguments of every process
+        self.arguments = arguments or {}  # further ones, by program
         self.drain_seconds = drain_seconds
         self.lease_seconds = lease_seconds
         self.metrics = metrics  # whether each process serves /metrics
         self.prefix = []  # a program that runs each process, such as strace
         self.processes = {}
         self.log_path = os.path.join(sockets, "log")
+        # The front door in use.
         self.target = self.socket("ingest" if split else "cairnd")
 
     def socket(self, name):
@@ -49,25 +55,26 @@ class Suite:
         return (self.data if name == "cairnd"
                 else os.path.join(self.data, name))
 
-    def command(self, name, listen=None):
+    def command(self, name):
+        program = name.split("-")[0]
         command = self.prefix + [
-            self.binaries[name],
+            self.binaries[program],
             f"--data-dir={self.data_dir(name)}",
-            f"--listen={listen or self.socket(name)}",
+            f"--listen={self.socket(name)}",
             f"--metrics-listen={'127.0.0.1:0' if self.metrics else ''}"]
         if self.drain_seconds is not None:
             command.append(f"--drain-timeout={self.drain_seconds}s")
-        prefix = {"cairnd": "--ingest-", "ingest": "--"}.get(name)
+        prefix = {"cairnd": "--ingest-", "ingest": "--"}.get(program)
         if self.lease_seconds is not None and prefix:
             # Kept alive while a stream is open, and not a moment longer.
             command += [f"{prefix}lease-ttl={self.lease_seconds}s",
                         f"{prefix}session-idle-timeout=0s"]
-        if name in ("ingest", "maintenance"):
+        if program in ("ingest", "maintenance"):
             command += [f"--index={self.socket('index')}",
                         f"--chunk-storage={self.socket('chunk_storage')}"]
-        if name == "ingest":
+        if program == "ingest":
             command += [f"--maintenance={self.socket('maintenance')}"]
-        return command + self.extra
+        return command + self.extra + self.arguments.get(program, [])
 
     def start(self, names=None, wait=True, everything=True):
         for name in names or self.names:
@@ -80,13 +87,9 @@ class Suite:
 
     def start_replica(self, replica="ingest-2"):
         """Starts another ingest beside the first; its address."""
-        target = self.socket(replica)
-        with open(self.log_path, "ab") as log:
-            self.processes[replica] = subprocess.Popen(
-                self.command("ingest", listen=target),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.wait_ready(target=target)
-        return target
+        self.start([replica], wait=False)
+        self.wait_ready(target=self.socket(replica))
+        return self.socket(replica)
 
     def wait_ready(self, everything=True, target=None):
         """Until the front door reaches every service behind it.
