@@ -8,195 +8,27 @@ silent: what was acknowledged is listed, restores byte for byte, or says why
 not; everything that the damage did not touch restores.
 """
 
-import os
 import pathlib
-import shutil
 import sys
 
 import grpc
 
 import case
-from case import Case
-from client import model
-from pack_file import BLOCK_BYTES, flip_bit, pack_files, records_of
+from cli import Cli
+from client import backup
+from damaged import CHUNKER, CODE, DATASTORE, GROUP, DamageCase
+from pack_file import (BLOCK_BYTES, flip_bit, footer_of, pack_files,
+                       records_of)
+from proxy import CountingProxy
 
-CODE = grpc.StatusCode
-DATASTORE = "datastores/default"
-GROUP = f"{DATASTORE}/groups/host/damage"
-FLIPS = case.slice_or_soak(60, 1000)
+USAGE = 2
+FLIPS = case.slice_or_soak(60, 5000)
 for argument in [a for a in sys.argv if a.startswith("--flips=")]:
     FLIPS = int(argument.partition("=")[2])
     sys.argv.remove(argument)
 
-# Small chunks: several pages, and most of a flip's surroundings intact.
-CHUNKER = model.ChunkerSpec(name="gear-v1", min_bytes=4 << 10,
-                            average_bytes=8 << 10, max_bytes=16 << 10)
 
-
-class Outcome:
-    """What a suite made of a damaged directory."""
-
-    def __init__(self):
-        self.exit_code = None  # set: it refused to start
-        self.log = ""
-        self.errors = {}  # name -> RpcError, of reads and lists
-
-    def __str__(self):
-        if self.exit_code is not None:
-            return "refused"
-        return "detected" if self.errors else "harmless"
-
-
-class Damage(Case):
-
-    @classmethod
-    def setUpClass(cls):
-        cls.random = case.make_random()
-        cls.pristine = {}
-        cls.archives = {}
-        maker = Case()
-        maker.setUp()
-        cls.addClassCleanup(maker.doCleanups)
-        cls.maker = maker
-        data = os.path.join(maker.folder, "data")
-        suite = maker.new_suite(data=data)
-        cls.fill(suite)
-        # As a crash leaves it: open packs, write-ahead logs.
-        suite.kill()
-        cls.keep("killed", data)
-        # As a clean end leaves it: sealed packs.
-        suite.start()
-        suite.stop()
-        suite.start()
-        suite.stop()
-        cls.keep("stopped", data)
-
-    @classmethod
-    def keep(cls, name, data):
-        cls.pristine[name] = os.path.join(cls.maker.folder, name)
-        shutil.copytree(data, cls.pristine[name],
-                        ignore=shutil.ignore_patterns("BALLAST"))
-
-    @classmethod
-    def fill(cls, suite):
-        client = cls.maker.new_client(suite)
-        shared = cls.random.randbytes(300_000)
-        for number in range(6):
-            own = cls.random.randbytes(700_000)
-            session = client.open_session(f"{GROUP}{number % 4}")
-            archives = {"own.raw": own, "both.raw": shared + own[:50_000],
-                        "empty.raw": b""}
-            for name, content in archives.items():
-                cls.write(client, session.name, name, content)
-            client.finish(session.name,
-                          {n: len(c) for n, c in archives.items()})
-            for name, content in archives.items():
-                cls.archives[f"{session.snapshot}/archives/{name}"] = content
-
-    @classmethod
-    def write(cls, client, session, name, content):
-        client.write(session, name, content, chunker=CHUNKER)
-
-    def setUp(self):
-        super().setUp()
-        self.data = os.path.join(self.folder, "data")
-        self.suite = self.new_suite(data=self.data, start=False)
-        self.tally = {"refused": 0, "detected": 0, "harmless": 0}
-
-    def fresh(self, name):
-        shutil.rmtree(self.data, ignore_errors=True)
-        shutil.copytree(self.pristine[name], self.data)
-
-    def observe(self):
-        """Starts on what is there, and reads all that was promised."""
-        outcome = Outcome()
-        log_before = self.log_size()
-        try:
-            self.read_after_start(outcome)
-        finally:
-            self.suite.kill()
-        with open(self.suite.log_path, encoding="utf-8",
-                  errors="replace") as log:
-            log.seek(log_before)
-            outcome.log = log.read()
-        return outcome
-
-    def read_after_start(self, outcome):
-        try:
-            self.suite.start(everything=False)
-        except RuntimeError as error:
-            process = self.suite.processes["cairnd"]
-            outcome.exit_code = process.poll()
-            self.assertIsNotNone(outcome.exit_code, str(error))
-            return
-        client = self.new_client(self.suite)
-        self.read_all(client, outcome)
-        self.assertIsNone(self.suite.processes["cairnd"].poll(),
-                          self.suite.log_tail())
-        client.close()
-
-    def log_size(self):
-        try:
-            return os.path.getsize(self.suite.log_path)
-        except FileNotFoundError:
-            return 0
-
-    def read_all(self, client, outcome):
-        try:
-            listed = {s.name for s in client.snapshots(DATASTORE)}
-        except grpc.RpcError as error:
-            outcome.errors["list"] = error
-            listed = set()
-        for name, content in self.archives.items():
-            if "list" not in outcome.errors:
-                self.assertIn(name.split("/archives/")[0], listed,
-                              "an acknowledged snapshot is gone, silently")
-            try:
-                self.assertTrue(client.read(name) == content,
-                                f"{name} has other bytes, silently")
-            except grpc.RpcError as error:
-                outcome.errors[name] = error
-        for name, error in outcome.errors.items():
-            self.assertEqual(error.code(), CODE.DATA_LOSS,
-                             f"{name}: {error.details()}")
-
-    def judge(self, outcome, path):
-        """Detected means named."""
-        self.tally[str(outcome)] += 1
-        if outcome.exit_code is not None:
-            self.assertGreater(outcome.exit_code, 0, "ended by a signal\n"
-                               + outcome.log[-3000:])
-            folder = path.parent.relative_to(self.data).parts
-            self.assertTrue(
-                path.name in outcome.log or (folder and folder[0]
-                                             in outcome.log),
-                f"{path} is not named:\n{outcome.log[-3000:]}")
-
-    def flip(self, state, path, offset, bit):
-        """One flip in a file of a fresh copy, and what comes of it."""
-        self.fresh(state)
-        flip_bit(path, offset, bit)
-        with self.subTest(state=state, path=str(path), offset=offset, bit=bit):
-            outcome = self.observe()
-            self.judge(outcome, path)
-            return outcome
-        return None
-
-    def random_flip(self, state, path):
-        size = pathlib.Path(self.pristine[state], path.relative_to(
-            self.data)).stat().st_size
-        return self.flip(state, path, self.random.randrange(size),
-                         self.random.randrange(8))
-
-    def files(self, pattern):
-        """(state, path below self.data) of files that are not empty."""
-        found = []
-        for state, root in self.pristine.items():
-            for path in sorted(pathlib.Path(root).rglob(pattern)):
-                if path.is_file() and path.stat().st_size:
-                    found.append((state, pathlib.Path(
-                        self.data, path.relative_to(root))))
-        return found
+class Damage(DamageCase):
 
     def flips_in(self, pattern, count):
         files = self.files(pattern)
@@ -211,27 +43,17 @@ class Damage(Case):
     def record_flips(self, kind, count):
         """Header and payload in turn; yields (record, outcome)."""
         for number in range(count):
-            state = ("killed", "stopped")[number // 2 % 2]
-            self.fresh(state)
-            records = records_of(self.data, kind)
-            self.assertTrue(records, f"no {kind} record was written")
-            record = self.random.choice(records)
-            place = (record.payload if number % 2 == 0 else
-                     range(record.offset, record.payload.start))
-            outcome = self.flip(state, record.path,
-                                self.random.choice(place),
-                                self.random.randrange(8))
+            state = self.STATES[number // 2 % len(self.STATES)]
+            record, offset, bit = self.flip_in_record(
+                state, kind, payload=number % 2 == 0)
+            outcome = self.flip(state, record.path, offset, bit)
             if outcome is not None:
                 yield record, outcome
         print(f"{kind} records: {self.tally}", flush=True)
 
     def test_a_bit_flipped_in_a_chunk_record(self):
-        for record, outcome in self.record_flips(
-                "chunk", case.slice_or_soak(8, 200)):
-            self.assertIsNone(outcome.exit_code, outcome.log[-3000:])
-            self.assertNotIn("list", outcome.errors)
-            for error in outcome.errors.values():
-                self.assertIn(record.digest, error.details())
+        for _ in self.record_flips("chunk", case.slice_or_soak(8, 200)):
+            pass  # judged by where it was
 
     def test_a_damaged_chunk_spares_the_rest_and_is_healed(self):
         self.fresh("stopped")
@@ -284,16 +106,16 @@ class Damage(Case):
         self.index_record_flips("event", 4, 100)
 
     def test_a_bit_flipped_in_the_header_or_footer_of_a_pack(self):
-        for number in range(case.slice_or_soak(6, 100)):
-            state = ("killed", "stopped")[number % 2]
+        for number in range(case.slice_or_soak(8, 100)):
+            # Only a clean end writes footers.
+            state = self.STATES[number % 3] if number % 4 < 2 else "stopped"
             self.fresh(state)
             path = self.random.choice(pack_files(self.data))
             size = path.stat().st_size
-            place = (range(40) if number % 4 < 2 else
-                     range(max(BLOCK_BYTES, size - 64), size))
-            outcome = self.flip(state, path, self.random.choice(place),
-                                self.random.randrange(8))
-            self.assertIsNone(outcome.exit_code, outcome.log[-3000:])
+            place = (range(BLOCK_BYTES) if number % 4 < 2 else
+                     range(footer_of(path), size))
+            self.flip(state, path, self.random.choice(place),
+                      self.random.randrange(8))
         print(f"pack headers and footers: {self.tally}", flush=True)
 
     # --- RocksDB ---
@@ -324,10 +146,10 @@ class Damage(Case):
             before = self.incarnations(client)
             client.close()
             self.suite.kill()
-            flip_bit(path, self.random.randrange(path.stat().st_size),
-                     self.random.randrange(8))
+            offset = self.random.randrange(path.stat().st_size)
+            flip_bit(path, offset, self.random.randrange(8))
             outcome = self.observe()
-            self.judge(outcome, path)
+            self.judge(outcome, state, path, offset)
             if outcome.exit_code is None:
                 # It went on: then it must have grown.
                 self.suite.start()
@@ -348,6 +170,57 @@ class Damage(Case):
             state, path = self.random.choice(self.files("LOCK"))
             outcome = self.random_flip(state, path)
             self.assertEqual(str(outcome), "harmless", outcome.log[-3000:])
+
+    # --- a client ---
+
+    def test_a_bit_flipped_in_the_state_file_of_a_client(self):
+        """`--resume` names it, and without all is well."""
+        self.fresh("stopped")
+        self.suite.start()
+        self.client = self.new_client(self.suite)
+        self.proxy = CountingProxy(self, self.suite.target, self.folder)
+        self.cairn = Cli(self.suite.binaries["cairn"], self.proxy.target,
+                         self.folder)
+        self.source = pathlib.Path(self.folder, "source")
+        self.source.write_bytes(self.random.randbytes(8 << 20))
+        for number in range(case.slice_or_soak(6, 100)):
+            self.resume_after_a_flip(f"vm/state{number}")
+        self.stop(self.suite)
+        print(f"state files: {self.tally}", flush=True)
+
+    def resume_after_a_flip(self, group):
+        command = ("backup", group, f"disk.img:{self.source}")
+        self.proxy.stall_after(4 << 20)
+        process = self.cairn.start(*command)
+        self.assertTrue(self.proxy.await_up(
+            self.proxy.up + (4 << 20), lambda: process.poll() is not None))
+        process.kill()
+        process.communicate()
+        self.proxy.go_on()
+        state, = pathlib.Path(self.folder, ".local/state/cairn").iterdir()
+        offset = self.random.randrange(state.stat().st_size)
+        bit = self.random.randrange(8)
+        flip_bit(state, offset, bit)
+        with self.subTest(offset=offset, bit=bit):
+            self.assertIn(str(state), self.cairn.error(
+                USAGE, *command, "--resume"))
+            self.tally["refused"] += 1
+            self.end_sessions()
+            self.cairn.run(*command)
+            name = self.cairn.json("snapshot", "show", f"{group}/latest")[
+                "name"]
+            self.assert_restores(self.client, {
+                f"{name}/archives/disk.img": self.source.read_bytes()})
+        self.end_sessions()
+        for left in state.parent.iterdir():
+            left.unlink()
+
+    def end_sessions(self):
+        for session in self.client.backup.ListSessions(
+                backup.ListSessionsRequest(datastore=DATASTORE,
+                                           open_only=True),
+                timeout=20).sessions:
+            self.client.abort(session.name)
 
     # --- anywhere ---
 

@@ -56,6 +56,14 @@ def read_records(path):
     return records
 
 
+def footer_of(path):
+    """The place of the table of contents of a pack that was closed."""
+    trailer = pathlib.Path(path).read_bytes()[-64:]
+    if trailer[:8] != b"CAIRNTOC":
+        raise ValueError(f"{path}: no footer")
+    return struct.unpack_from("<Q", trailer, 16)[0]
+
+
 def records_of(data, kind=None):
     """All records below a data directory."""
     return [record for path in pack_files(data)
