@@ -85,6 +85,8 @@ TEST_F(SessionLeaseTest, NorIsItOfOneThatWasPublishedElsewhere) {
   harness_.timers().RunTimers();
   EXPECT_EQ(LiveLeases(), 0u);
   EXPECT_EQ(harness_.timers().pending(), 0u);
+  // Not even for a moment, in which the group's next backup would be refused.
+  EXPECT_EQ(harness_.metrics().leases_lost.Value(), 0);
 }
 
 TEST_F(SessionLeaseTest, AnOpenSessionKeepsItsLease) {

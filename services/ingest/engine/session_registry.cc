@@ -20,6 +20,22 @@ SessionName NameOf(const Session& session) {
   return {session.snapshot.group.parent.datastore, session.ref.session};
 }
 
+absl::StatusOr<Session> FindInIndex(
+    const Call& call, const Session& session,
+    const SessionRegistry::Dependencies& dependencies) {
+  return dependencies.peers.sessions->GetSession(
+      ForPeer(call, *dependencies.clock), NameOf(session));
+}
+
+// Of a session as index has it; OK: it is open, or index was not to be asked.
+absl::Status WhyEnded(const absl::StatusOr<Session>& found) {
+  if (HasReason(found.status(), reason::kSessionNotFound)) {
+    return WithReason(absl::FailedPreconditionError(found.status().message()),
+                      reason::kSessionEnded);
+  }
+  return found.ok() ? CheckOpen(*found) : absl::OkStatus();
+}
+
 }  // namespace
 
 SessionRegistry::SessionRegistry(const Options& options,
@@ -150,7 +166,16 @@ void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
     session = entry->session;
     ++keeping_alive_;
   }
-  const absl::Status status = RenewOpen(OwnCall(), session).status();
+  // Asked first: the lease of a session that ended through another process is
+  // not to be taken again, not even for the moment until that is known.
+  const absl::Status ended =
+      WhyEnded(FindInIndex(OwnCall(), session, dependencies_));
+  absl::Status status;
+  if (ended.ok()) {
+    status = RenewOpen(OwnCall(), session).status();
+  } else {
+    End(OwnCall(), session, ended);
+  }
   if (!status.ok()) {
     LOG(WARNING) << "lease not renewed session="
                  << session.ref.session.ToString() << " error=" << status;
@@ -173,15 +198,8 @@ absl::StatusOr<SessionRegistry::Renewed> SessionRegistry::RenewOpen(
   const absl::StatusOr<Lease> lease = leases_.Renew(call, session);
   // Asked once the lease is held: a session that ended before may have had it
   // released by another process, and would keep its group from others.
-  absl::StatusOr<Session> found = dependencies_.peers.sessions->GetSession(
-      ForPeer(call, *dependencies_.clock), NameOf(session));
-  absl::Status ended;
-  if (HasReason(found.status(), reason::kSessionNotFound)) {
-    ended = WithReason(absl::FailedPreconditionError(found.status().message()),
-                       reason::kSessionEnded);
-  } else if (found.ok()) {
-    ended = CheckOpen(*found);
-  }
+  absl::StatusOr<Session> found = FindInIndex(call, session, dependencies_);
+  absl::Status ended = WhyEnded(found);
   if (ended.ok() && HasReason(lease.status(), reason::kSessionFenced)) {
     ended = lease.status();
   }
