@@ -38,7 +38,6 @@ std::string DigestOfRanges(const RangeList& ranges) {
 
 std::string DigestOfRequest(const BackupRequest& request) {
   std::string text;
-  AddField(request.resume.server, &text);
   AddField(request.group.ToString(), &text);
   AddField(request.notes, &text);
   AddField(request.client_label, &text);

@@ -7,8 +7,8 @@
 
 namespace cairn::client {
 
-// Two requests with one digest back up the same, at the same server, as the
-// same. Hexadecimal. How the bytes travel does not matter.
+// Two requests with one digest back up the same, as the same. Hexadecimal. How
+// the bytes travel, and through which server, does not matter.
 std::string DigestOfRequest(const BackupRequest& request);
 
 // What the files of a request look like now: another digest means that one

@@ -9,6 +9,7 @@
 #include "client/backup/archive_standing.h"
 #include "client/backup/request_digest.h"
 #include "client/posix/local_error.h"
+#include "common/digest/sha256.h"
 #include "common/model/uuid.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -19,13 +20,16 @@ namespace {
 // Of the digest in a file's name.
 constexpr size_t kNameDigits = 32;
 
-// Empty: none is kept.
+// Empty: none is kept. One a server, since a backup to another is another,
+// unless the caller knows better and names the file.
 std::string PathOfState(const BackupRequest& request) {
   if (!request.resume.state_file.empty()) return request.resume.state_file;
   if (request.resume.state_directory.empty()) return "";
+  const std::string name =
+      Sha256(absl::StrCat(DigestOfRequest(request), request.resume.server))
+          .ToHex();
   return absl::StrCat(request.resume.state_directory, "/backup-",
-                      DigestOfRequest(request).substr(0, kNameDigits),
-                      ".state");
+                      name.substr(0, kNameDigits), ".state");
 }
 
 std::string IdOf(const std::string& session_name) {
@@ -87,8 +91,10 @@ absl::StatusOr<std::optional<SessionOpener::Opened>> SessionOpener::Resume(
   absl::StatusOr<std::unique_ptr<SessionFile>> file =
       path.empty() ? absl::NotFoundError("") : SessionFile::Open(path);
   if (absl::IsNotFound(file.status())) {
-    Notice(
-        "no interrupted backup of this kind is known here; a new one starts");
+    Notice(absl::StrCat(
+        "no interrupted backup of this kind to ", request.resume.server,
+        " is known here (one that went through another replica: name its "
+        "--state-file); a new one starts"));
     return std::nullopt;
   }
   RETURN_IF_ERROR(file.status());

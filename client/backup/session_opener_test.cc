@@ -85,7 +85,7 @@ class SessionOpenerTest : public ::testing::Test {
     request.way = way;
     request.notes = notes_;
     request.resume = {.resume = resume,
-                      .server = server_.address(),
+                      .server = server_name_,
                       .state_file = state_file_,
                       .state_directory = dir_.Join("state/cairn")};
     return run.Run(request);
@@ -127,6 +127,7 @@ class SessionOpenerTest : public ::testing::Test {
   std::string content_;
   std::string notes_;
   std::string state_file_;
+  std::string server_name_ = "replica-1:9443";
 };
 
 TEST_F(SessionOpenerTest, GoesOnWhereAKilledProcessStood) {
@@ -143,6 +144,31 @@ TEST_F(SessionOpenerTest, GoesOnWhereAKilledProcessStood) {
     content_[0] ^= 1;
     Write(content_);
   }
+}
+
+TEST_F(SessionOpenerTest, GoesOnThroughAnotherReplica) {
+  state_file_ = dir_.Join("a.state");
+  server_.SetFaults({.gone_at_durable = 5 * kMiB});
+  EXPECT_THAT(Run(false, BackupWay::kChunks),
+              StatusIs(absl::StatusCode::kUnavailable));
+  server_.SetFaults({});
+  server_name_ = "replica-2:9443";
+  ASSERT_OK_AND_ASSIGN(const BackupReport report,
+                       Run(true, BackupWay::kChunks));
+  EXPECT_TRUE(report.resumed);
+  EXPECT_LT(report.archives[0].sent.read_bytes, content_.size() - kMiB);
+  EXPECT_TRUE(server_.Published("disk.img")->content == content_);
+}
+
+// A file that the caller did not name belongs to one server: another one may
+// be another suite.
+TEST_F(SessionOpenerTest, AnotherServerIsAnotherBackup) {
+  RunToTheMiddle(BackupWay::kChunks);
+  server_name_ = "elsewhere:9443";
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, Run(true, BackupWay::kBest));
+  EXPECT_FALSE(report.resumed);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("name its --state-file")));
+  EXPECT_EQ(StateFiles(), 1u);
 }
 
 TEST_F(SessionOpenerTest, ABackupThatEndsKeepsNothing) {

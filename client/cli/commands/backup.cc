@@ -260,9 +260,11 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
       "yet begun. Needs the same arguments, and files that were not written "
       "since; a session that is gone is told, and a new one starts");
   command->add_option("--state-file", arguments->state_file,
-                      "file that --resume needs, kept while the backup runs "
-                      "(default: one for each backup, below "
-                      "$XDG_STATE_HOME/cairn or ~/.local/state/cairn)");
+                      "file that --resume needs, kept while the backup runs; "
+                      "with one that is named it also goes on through another "
+                      "--server of the suite (default: one for each backup "
+                      "and server, below $XDG_STATE_HOME/cairn or "
+                      "~/.local/state/cairn)");
   command->add_option("--retry-for", arguments->retry_for,
                       "keep trying this long while the server is away "
                       "(default 5m)");
