@@ -3,9 +3,16 @@
 #include <utility>
 
 #include "absl/strings/str_replace.h"
+#include "client/remote/rate_limiter.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
+
+CommandContext::CommandContext(const Console& console, const GlobalFlags& flags,
+                               absl::BitGenRef random)
+    : console_(console), flags_(flags), random_(random) {}
+
+CommandContext::~CommandContext() = default;
 
 absl::StatusOr<Settings> CommandContext::settings() {
   if (!settings_.has_value()) {

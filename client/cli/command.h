@@ -16,7 +16,6 @@
 #include "client/cli/settings.h"
 #include "client/posix/interrupt.h"
 #include "client/remote/grpc_connection.h"
-#include "client/remote/rate_limiter.h"
 #include "common/model/names.h"
 #include "common/time/clock.h"
 
@@ -47,8 +46,8 @@ class CommandContext {
  public:
   // All outlive the context.
   CommandContext(const Console& console, const GlobalFlags& flags,
-                 absl::BitGenRef random)
-      : console_(console), flags_(flags), random_(random) {}
+                 absl::BitGenRef random);
+  ~CommandContext();
 
   const Console& console() const { return console_; }
   // Where results go: stdout, or stderr if stdout carries data.

@@ -11,6 +11,7 @@
 #include "client/remote/grpc_read_stream.h"
 #include "client/remote/grpc_unary.h"
 #include "client/remote/grpc_write_stream.h"
+#include "client/remote/rate_limiter.h"
 #include "common/rpc/channel.h"
 #include "common/status/status_macros.h"
 

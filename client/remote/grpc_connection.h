@@ -7,10 +7,11 @@
 #include "client/posix/interrupt.h"
 #include "client/remote/backup_remote.h"
 #include "client/remote/catalog_remote.h"
-#include "client/remote/rate_limiter.h"
 #include "common/time/clock.h"
 
 namespace cairn::client {
+
+class RateLimiter;
 
 // Which server, and how to prove who is asking.
 struct ConnectionOptions {

@@ -1,12 +1,13 @@
 #include "common/concurrency/token_bucket.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace cairn {
 namespace {
 
 constexpr uint64_t kMaxBytesPerSecond = uint64_t{1} << 50;
+// Taken at one time: no sum of times overflows.
+constexpr uint64_t kMaxBytes = uint64_t{1} << 50;
 
 }  // namespace
 
@@ -17,15 +18,23 @@ TokenBucket::TokenBucket(const Options& options, const Clock* clock)
       clock_(clock),
       busy_until_(clock->Monotonic()) {}
 
+absl::Duration TokenBucket::TimeOf(uint64_t bytes) const {
+  const auto amount =
+      static_cast<int64_t>(std::min<uint64_t>(bytes, kMaxBytes));
+  return absl::Seconds(amount) /
+         static_cast<int64_t>(options_.bytes_per_second);
+}
+
+void TokenBucket::GiveBack(uint64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  busy_until_ -= TimeOf(bytes);
+}
+
 absl::Duration TokenBucket::Take(uint64_t bytes) {
-  const auto amount = static_cast<int64_t>(
-      std::min<uint64_t>(bytes, std::numeric_limits<int64_t>::max()));
-  const absl::Duration cost =
-      absl::Seconds(amount) / static_cast<int64_t>(options_.bytes_per_second);
   absl::MutexLock lock(&mutex_);
   // Under the lock: the times of two who come together do not cross.
   const absl::Duration now = clock_->Monotonic();
-  busy_until_ = std::max(busy_until_, now - options_.burst) + cost;
+  busy_until_ = std::max(busy_until_, now - options_.burst) + TimeOf(bytes);
   return std::max(busy_until_ - now, absl::ZeroDuration());
 }
 

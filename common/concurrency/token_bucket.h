@@ -27,13 +27,18 @@ class TokenBucket {
   // `clock` outlives the bucket.
   TokenBucket(const Options& options, const Clock* clock);
 
-  // How long `bytes` must wait from now on. They count whether or not they
-  // are moved then: who gives up has kept others waiting for nothing.
+  // How long `bytes` must wait from now on.
   absl::Duration Take(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // For who took `bytes` and gave up before they passed, so that those who
+  // come later do not wait for nothing.
+  void GiveBack(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
   uint64_t bytes_per_second() const { return options_.bytes_per_second; }
 
  private:
+  absl::Duration TimeOf(uint64_t bytes) const;
+
   const Options options_;
   const Clock* const clock_;
 

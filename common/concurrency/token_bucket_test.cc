@@ -36,6 +36,20 @@ TEST(TokenBucketTest, EachWaitsForThoseBefore) {
   }
 }
 
+TEST(TokenBucketTest, WhatIsGivenBackKeepsNobodyWaiting) {
+  FakeClock clock;
+  TokenBucket bucket({.bytes_per_second = 1000, .burst = kNone}, &clock);
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(bucket.Take(5000), absl::Seconds(5));
+    bucket.GiveBack(5000);
+  }
+  EXPECT_EQ(bucket.Take(100), absl::Milliseconds(100));
+  // Late, and more than there is: no more than a burst comes of it.
+  clock.Advance(absl::Seconds(1));
+  bucket.GiveBack(1'000'000);
+  EXPECT_EQ(bucket.Take(100), absl::Milliseconds(100));
+}
+
 TEST(TokenBucketTest, APauseIsWorthOneBurst) {
   FakeClock clock;
   TokenBucket bucket({.bytes_per_second = 1000, .burst = absl::Seconds(2)},

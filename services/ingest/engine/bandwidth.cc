@@ -3,6 +3,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/concurrency/cancellation.h"
+#include "common/status/status_macros.h"
 
 namespace cairn::ingest {
 
@@ -16,10 +17,13 @@ Bandwidth::Bandwidth(uint64_t bytes_per_second,
 
 absl::Status Bandwidth::Pass(const Call& call, uint64_t bytes) {
   if (!bucket_.has_value()) return absl::OkStatus();
+  if (call.cancellation != nullptr) RETURN_IF_ERROR(call.cancellation->Check());
   const absl::Duration wait = bucket_->Take(bytes);
-  if (wait > absl::ZeroDuration()) return Wait(call, wait);
-  return call.cancellation == nullptr ? absl::OkStatus()
-                                      : call.cancellation->Check();
+  if (wait <= absl::ZeroDuration()) return absl::OkStatus();
+  const absl::Status status = Wait(call, wait);
+  // Else streams that are opened and left would keep all others waiting.
+  if (!status.ok()) bucket_->GiveBack(bytes);
+  return status;
 }
 
 absl::Status Bandwidth::Wait(const Call& call, absl::Duration wait) {

@@ -79,6 +79,8 @@ TEST(BandwidthThreadsTest, AWaitEndsWithItsCall) {
   token.Cancel();
   ended.Wait();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kCancelled));
+  // And nobody waits those years in its place.
+  EXPECT_OK(bandwidth.Pass(Call(), 0));
 }
 
 TEST(BandwidthThreadsTest, StreamsThatAlwaysHaveMoreShareEvenly) {
