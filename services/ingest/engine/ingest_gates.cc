@@ -172,8 +172,20 @@ absl::StatusOr<Session> SessionGate::OpenSession(const Call& call,
   return sessions_->OpenSession(call, session);
 }
 
+void SessionGate::HangGets(FakeClock* clock) {
+  absl::MutexLock lock(&mutex_);
+  hang_clock_ = clock;
+}
+
 absl::StatusOr<Session> SessionGate::GetSession(const Call& call,
                                                 const SessionName& name) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (hang_clock_ != nullptr) {
+      hang_clock_->Advance(call.deadline - hang_clock_->Now());
+      return absl::DeadlineExceededError("index does not answer");
+    }
+  }
   absl::StatusOr<Session> session = sessions_->GetSession(call, name);
   absl::AnyInvocable<void()> after;
   {

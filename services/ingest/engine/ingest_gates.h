@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "common/concurrency/executor.h"
 #include "common/model/call.h"
+#include "common/testing/fake_clock.h"
 #include "common/time/clock.h"
 #include "services/chunk_storage/client/chunk_client.h"
 #include "services/index/client/session_client.h"
@@ -130,6 +131,9 @@ class SessionGate final : public SessionClient {
   // Runs once, after the `number`th GetSession from now was answered here and
   // before its answer arrives.
   void AfterGet(int number, absl::AnyInvocable<void()> after);
+  // Each GetSession takes the time that its call allows, off `clock`, and is
+  // DeadlineExceeded.
+  void HangGets(FakeClock* clock);
   // The next OpenSession is answered with this and not handed on.
   void FailNextOpen(absl::Status error);
   // The next calls of DiffArchives are answered with these, one each, and not
@@ -198,6 +202,7 @@ class SessionGate final : public SessionClient {
   SessionClient* const sessions_;
   std::atomic<size_t> reads_ = 0;
   absl::Mutex mutex_;
+  FakeClock* hang_clock_ ABSL_GUARDED_BY(mutex_) = nullptr;
   int gets_left_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::AnyInvocable<void()> after_get_ ABSL_GUARDED_BY(mutex_);
   absl::Status next_open_ ABSL_GUARDED_BY(mutex_);

@@ -98,6 +98,17 @@ TEST_F(SessionLeaseTest, AnOpenSessionKeepsItsLease) {
   }
 }
 
+TEST_F(SessionLeaseTest, AnIndexThatHangsCostsNoLease) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  harness_.session_gate().HangGets(&harness_.clock());
+  for (int i = 0; i < 4; ++i) {
+    harness_.clock().Advance(absl::Minutes(2) / 3);
+    harness_.timers().RunTimers();
+    EXPECT_EQ(LiveLeases(), 1u);
+  }
+  EXPECT_EQ(harness_.metrics().leases_lost.Value(), 0);
+}
+
 TEST_F(SessionLeaseTest, AStreamThatOpensAsItsSessionEndsLeavesNothing) {
   for (const int asked : {1, 2}) {
     ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());

@@ -150,6 +150,12 @@ SessionRegistry::Entry* SessionRegistry::Find(const SessionName& name,
   return &found->second;
 }
 
+Call SessionRegistry::OwnCallFor(absl::Duration time) const {
+  Call call = OwnCall();
+  call.deadline = dependencies_.clock->Now() + time;
+  return call;
+}
+
 void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
   Session session;
   {
@@ -167,12 +173,14 @@ void SessionRegistry::KeepAlive(const SessionName& name, uint64_t generation) {
     ++keeping_alive_;
   }
   // Asked first: the lease of a session that ended through another process is
-  // not to be taken again, not even for the moment until that is known.
-  const absl::Status ended =
-      WhyEnded(FindInIndex(OwnCall(), session, dependencies_));
+  // not to be taken again, not even for the moment until that is known. With
+  // the third of the ttl between two times, neither takes so long that the
+  // next renewal comes too late.
+  const absl::Status ended = WhyEnded(
+      FindInIndex(OwnCallFor(options_.lease_ttl / 6), session, dependencies_));
   absl::Status status;
   if (ended.ok()) {
-    status = RenewOpen(OwnCall(), session).status();
+    status = RenewOpen(OwnCallFor(options_.lease_ttl / 3), session).status();
   } else {
     End(OwnCall(), session, ended);
   }

@@ -136,6 +136,8 @@ class SessionRegistry {
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void ScheduleKeepAlive(const SessionName& name, Entry& entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // OwnCall, with `time` to answer.
+  Call OwnCallFor(absl::Duration time) const;
   void KeepAlive(const SessionName& name, uint64_t generation);
   // The entry of `name` if it is still the one of `generation`.
   Entry* Find(const SessionName& name, uint64_t generation)
