@@ -1,7 +1,5 @@
 #include "client/cli/commands/extract.h"
 
-#include <unistd.h>
-
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,12 +24,7 @@ struct Arguments {
   std::string packs;
   bool list = false;
   std::string snapshot;
-  std::string archive;
-  std::string target;
-  uint64_t offset = 0;
-  uint64_t length = 0;
-  bool overwrite = false;
-  bool no_owner = false;
+  RestoreArguments restore;
 };
 
 Snapshot ToSnapshot(const SnapshotName& name, const ReplayedSnapshot& replayed,
@@ -146,29 +139,14 @@ absl::StatusOr<const Archive*> FindArchive(const ReplayedSnapshot& snapshot,
                    snapshot.manifest.snapshot.ToString()));
 }
 
-RestoreRequest MakeRequest(const Arguments& arguments,
-                           const SnapshotName& snapshot) {
-  RestoreRequest request;
-  request.archive =
-      ArchiveName{.snapshot = snapshot, .archive = arguments.archive}
-          .ToString();
-  request.label = arguments.archive;
-  request.target = arguments.target;
-  request.extract = IsExtraction(arguments.archive, arguments.target);
-  request.overwrite = arguments.overwrite;
-  request.restore_owner = !arguments.no_owner && geteuid() == 0;
-  request.offset = arguments.offset;
-  request.length = arguments.length;
-  return request;
-}
-
 absl::StatusOr<ExitCode> Extract(const Arguments& arguments, PackSource& source,
                                  CommandContext& context) {
   ASSIGN_OR_RETURN(const auto* const snapshot,
                    FindSnapshot(arguments, source, context));
   ASSIGN_OR_RETURN(const Archive* const archive,
-                   FindArchive(snapshot->second, arguments.archive));
-  const RestoreRequest request = MakeRequest(arguments, snapshot->first);
+                   FindArchive(snapshot->second, arguments.restore.archive));
+  const RestoreRequest request =
+      MakeRestoreRequest(arguments.restore, snapshot->first);
   const Console& console = context.console();
   ProgressLine line(
       {.terminal = console.err_is_terminal, .quiet = context.quiet()},
@@ -181,34 +159,20 @@ absl::StatusOr<ExitCode> Extract(const Arguments& arguments, PackSource& source,
                      .offset = request.offset,
                      .length = request.length},
                     archive, &source, &listener);
-  ProblemLog problems;
-  RestoreRun run({.reader = &reader,
-                  .interrupt = console.interrupt,
-                  .problems = &problems,
-                  .progress = &listener,
-                  .stdout_fd = console.stdout_fd});
-  const absl::Duration started = console.clock->Monotonic();
-  const absl::StatusOr<RestoreReport> report = run.Run(request);
-  line.Clear();
-  if (!report.ok()) {
-    PrintProblems(problems, *console.err);
-    return report.status();
-  }
-  PrintRestored(request, *report, problems,
-                console.clock->Monotonic() - started, 0, context);
-  return problems.count() > 0 ? kExitSourceProblems : kExitOk;
+  return RunAndReport(request, {.reader = &reader, .progress = &listener}, line,
+                      context);
 }
 
 absl::StatusOr<ExitCode> RunExtract(const Arguments& arguments,
                                     CommandContext& context) {
-  if (!arguments.list && arguments.target.empty()) {
+  if (!arguments.list && arguments.restore.target.empty()) {
     return absl::InvalidArgumentError(
         "SNAPSHOT, ARCHIVE and TARGET are needed, or --list");
   }
   if (arguments.list && !arguments.snapshot.empty()) {
     return absl::InvalidArgumentError("--list takes no SNAPSHOT");
   }
-  if (arguments.target == "-") context.KeepStdoutForData();
+  if (arguments.restore.target == "-") context.KeepStdoutForData();
   const PosixFileSystem files;
   ASSIGN_OR_RETURN(PackSource source, OpenSource(arguments, files, context));
   PrintSourceProblems(source, *context.console().err);
@@ -236,24 +200,12 @@ void AddExtractCommand(CLI::App* root, Action* chosen) {
                     "list the snapshots that the packs hold");
   command->add_option("SNAPSHOT", arguments->snapshot,
                       "GROUP/latest or GROUP/YYYY-MM-DDThh:mm:ssZ");
-  command->add_option("ARCHIVE", arguments->archive,
+  command->add_option("ARCHIVE", arguments->restore.archive,
                       "its name, as in root.tar");
-  command->add_option("TARGET", arguments->target,
+  command->add_option("TARGET", arguments->restore.target,
                       "as of `cairn restore`: file, block device, - for "
                       "stdout, or a directory that a .tar is extracted to");
-  command
-      ->add_option("--offset", arguments->offset,
-                   "first byte to restore (default 0); takes 4k, 1m, 2g")
-      ->transform(CLI::AsSizeValue(false));
-  command
-      ->add_option("--length", arguments->length,
-                   "bytes to restore (default: to the end)")
-      ->transform(CLI::AsSizeValue(false));
-  command->add_flag("--overwrite", arguments->overwrite,
-                    "write to a target that exists");
-  command->add_flag("--no-owner", arguments->no_owner,
-                    "extracted files belong to who restores (without root "
-                    "they always do)");
+  AddRestoreOptions(command, &arguments->restore);
   command->callback([arguments, chosen] {
     *chosen = [arguments](CommandContext& context) {
       return RunExtract(*arguments, context);

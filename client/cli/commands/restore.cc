@@ -1,13 +1,10 @@
 #include "client/cli/commands/restore.h"
 
-#include <unistd.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "client/cli/commands/restored.h"
 #include "client/cli/commands/transfer.h"
 #include "client/cli/render/progress.h"
@@ -20,12 +17,7 @@ namespace {
 
 struct Arguments {
   std::string snapshot;
-  std::string archive;
-  std::string target;
-  uint64_t offset = 0;
-  uint64_t length = 0;
-  bool overwrite = false;
-  bool no_owner = false;
+  RestoreArguments restore;
   std::string way = "best";
   std::string retry_for = "5m";
   std::optional<std::string> rate;
@@ -36,22 +28,11 @@ absl::StatusOr<RestoreRequest> MakeRequest(const Arguments& arguments,
   ASSIGN_OR_RETURN(const NamespaceName scope, context.scope());
   ASSIGN_OR_RETURN(const SnapshotArgument argument,
                    ParseSnapshotArgument(arguments.snapshot, scope));
-  RETURN_IF_ERROR(ValidateArchiveId(arguments.archive));
+  RETURN_IF_ERROR(ValidateArchiveId(arguments.restore.archive));
   ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
   ASSIGN_OR_RETURN(const SnapshotName snapshot,
                    ResolveSnapshot(argument, *catalog));
-  RestoreRequest request;
-  request.archive =
-      ArchiveName{.snapshot = snapshot, .archive = arguments.archive}
-          .ToString();
-  request.label = arguments.archive;
-  request.target = arguments.target;
-  request.extract = IsExtraction(arguments.archive, arguments.target);
-  request.overwrite = arguments.overwrite;
-  request.restore_owner = !arguments.no_owner && geteuid() == 0;
-  request.offset = arguments.offset;
-  request.length = arguments.length;
-  return request;
+  return MakeRestoreRequest(arguments.restore, snapshot);
 }
 
 // Whether chunks are decoded and proved by this process.
@@ -69,7 +50,7 @@ absl::StatusOr<bool> DecodesHere(const std::string& way, BackupRemote& remote,
 
 absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
                                     CommandContext& context) {
-  if (arguments.target == "-") context.KeepStdoutForData();
+  if (arguments.restore.target == "-") context.KeepStdoutForData();
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
   RETURN_IF_ERROR(ApplyRate(arguments.rate, context));
@@ -81,7 +62,6 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
       {.terminal = console.err_is_terminal, .quiet = context.quiet()},
       console.err, console.clock);
   RetryBudget budget = MakeRetryBudget(context, retry_for, &line);
-  ProblemLog problems;
   const ProgressListener listener = [&line](const TransferProgress& progress) {
     line.Update(progress);
   };
@@ -92,24 +72,12 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   if (by_chunks) {
     ASSIGN_OR_RETURN(workers, MakeWorkers());
   }
-  RestoreRun run({.remote = catalog,
-                  .executor = workers.get(),
-                  .budget = &budget,
-                  .interrupt = console.interrupt,
-                  .problems = &problems,
-                  .progress = &listener,
-                  .stdout_fd = console.stdout_fd});
-  const absl::Duration started = console.clock->Monotonic();
-  const absl::StatusOr<RestoreReport> report = run.Run(request);
-  line.Clear();
-  if (!report.ok()) {
-    PrintProblems(problems, *console.err);
-    return report.status();
-  }
-  PrintRestored(request, *report, problems,
-                console.clock->Monotonic() - started, budget.retries(),
-                context);
-  return problems.count() > 0 ? kExitSourceProblems : kExitOk;
+  return RunAndReport(request,
+                      {.remote = catalog,
+                       .executor = workers.get(),
+                       .budget = &budget,
+                       .progress = &listener},
+                      line, context);
 }
 
 }  // namespace
@@ -129,27 +97,17 @@ void AddRestoreCommand(CLI::App* root, Action* chosen) {
       ->add_option("SNAPSHOT", arguments->snapshot,
                    "GROUP/latest or GROUP/YYYY-MM-DDThh:mm:ssZ")
       ->required();
-  command->add_option("ARCHIVE", arguments->archive, "its name, as in root.tar")
+  command
+      ->add_option("ARCHIVE", arguments->restore.archive,
+                   "its name, as in root.tar")
       ->required();
   command
-      ->add_option("TARGET", arguments->target,
+      ->add_option("TARGET", arguments->restore.target,
                    "file, block device, - for stdout, or a directory that a "
                    ".tar is extracted to (a target that ends in .tar is a "
                    "file)")
       ->required();
-  command
-      ->add_option("--offset", arguments->offset,
-                   "first byte to restore (default 0); takes 4k, 1m, 2g")
-      ->transform(CLI::AsSizeValue(false));
-  command
-      ->add_option("--length", arguments->length,
-                   "bytes to restore (default: to the end)")
-      ->transform(CLI::AsSizeValue(false));
-  command->add_flag("--overwrite", arguments->overwrite,
-                    "write to a target that exists");
-  command->add_flag("--no-owner", arguments->no_owner,
-                    "extracted files belong to who restores (without root "
-                    "they always do)");
+  AddRestoreOptions(command, &arguments->restore);
   command
       ->add_option(
           "--way", arguments->way,
