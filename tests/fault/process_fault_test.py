@@ -211,6 +211,8 @@ class Restart(Case):
         snapshot = when_available(
             lambda: client.finish(session, {"a.raw": len(data)})).name
         archives = {f"{snapshot}/archives/a.raw": data}
+        # Who was restarted may be away yet: the backup need not notice.
+        suite.wait_ready()
         archives |= back_up(client, GROUP + "-next", {"a.raw": b"next"})
         self.assert_restores(client, archives)
         wait_until(lambda: not client.leases(), "all leases are released")
