@@ -60,6 +60,7 @@ class FileSource final : public Source {
         problems_(problems) {}
 
   absl::Status FindExtent();
+  void ReadAhead(uint64_t end);
   SourceStep HoleTo(uint64_t end);
   absl::Status ReportChange();
   void ReportShort();
@@ -70,7 +71,8 @@ class FileSource final : public Source {
   const Interrupt* const interrupt_;
   ProblemLog* const problems_;
   uint64_t position_ = 0;
-  Extent extent_;  // the run that holds position_, if it was looked up
+  uint64_t ahead_to_ = 0;  // the kernel was asked for what is below
+  Extent extent_;          // the run that holds position_, if it was looked up
   bool change_reported_ = false;
   bool short_reported_ = false;
 };

@@ -78,6 +78,9 @@ class LocalFile {
   // Up to `length` bytes at `offset`; fewer only at the end.
   absl::StatusOr<std::string> Read(uint64_t offset, size_t length) const;
 
+  // Lets the kernel begin to read what Read will be asked for.
+  void Prefetch(uint64_t offset, uint64_t length) const;
+
   // The run that begins at `offset` and ends at `size` at the latest.
   // Requires offset < size. What the file system cannot tell is data.
   absl::StatusOr<Extent> ExtentAt(uint64_t offset, uint64_t size) const;
