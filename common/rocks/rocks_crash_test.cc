@@ -233,6 +233,17 @@ TEST(RocksCrashTest, AFlippedBitIsRefusedAlsoBeforeZeros) {
   }
 }
 
+TEST(RocksCrashTest, ACurrentFileThatNamesNoManifestIsDamage) {
+  const TempDir dir;
+  const std::string copy = dir.Join("copy");
+  CopyOfRunning(dir.Join("db"), copy, 5);
+  WriteFile(copy + "/CURRENT", "MANIFEST-000999\n");
+  RecordingFatalErrorSink fatal;
+  EXPECT_THAT(RocksKvStore::Open(SmallOptions(copy), &fatal),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       ::testing::HasSubstr("restore or rebuild")));
+}
+
 // A record that was synced may end in zeros of its own. They look like what
 // a power cut leaves, but the damage is at the end of another file.
 TEST(RocksCrashTest, ATornManifestCostsTheLogNothing) {

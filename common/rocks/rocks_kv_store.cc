@@ -259,7 +259,8 @@ absl::Status RocksKvStore::Impl::Open() {
   if (opened.IsCorruption()) {
     ASSIGN_OR_RETURN(opened, OpenWithoutZeros(opened));
   }
-  if (opened.IsCorruption()) {
+  // The second: a file that another one names is not there.
+  if (opened.IsCorruption() || opened.IsPathNotFound()) {
     return absl::DataLossError(
         absl::StrCat("database ", options_.path, ": ", opened.ToString(),
                      "; keep the directory aside and restore or rebuild it"));
