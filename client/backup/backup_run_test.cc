@@ -13,16 +13,11 @@
 
 #include "client/posix/local_error.h"
 #include "client/posix/local_file.h"
-#include "client/remote/grpc_connection.h"
-#include "client/testing/grpc_fake_ingest.h"
+#include "client/testing/run_harness.h"
 #include "client/transfer/publish_unknown.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/status/reason.h"
-#include "common/testing/fake_clock.h"
-#include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
-#include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -35,73 +30,22 @@ using ::testing::Not;
 constexpr uint64_t kMiB = 1024 * 1024;
 
 // Backups over real gRPC streams to a server that breaks them.
-class BackupRunTest : public ::testing::TestWithParam<BackupWay> {
+class BackupRunTest : public ::testing::TestWithParam<BackupWay>,
+                      protected RunHarness {
  protected:
-  BackupRunTest() {
-    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
-                                 &interrupt_);
-    EXPECT_OK(remotes);
-    remotes_ = *std::move(remotes);
-    auto executor = ThreadPoolExecutor::Create({.threads = 2});
-    EXPECT_OK(executor);
-    executor_ = *std::move(executor);
-  }
-
-  std::string RandomBytes(size_t length) {
-    std::string bytes(length, '\0');
-    for (char& byte : bytes) byte = static_cast<char>(random_());
-    return bytes;
-  }
-
   ArchiveSpec File(const std::string& name, const std::string& content) {
-    const std::string path = dir_.Join("source-" + name);
-    std::ofstream(path, std::ios::binary) << content;
-    return *ArchiveSpec::Parse(name + ":" + path);
+    return *ArchiveSpec::Parse(name + ":" +
+                               WriteFile("source-" + name, content));
   }
 
   absl::StatusOr<BackupReport> Run(std::vector<ArchiveSpec> archives,
                                    int stdin_fd = -1) {
-    // Waits cost no time here: the fake clock takes them.
-    RetryBudget budget(
-        {.total = absl::Minutes(5)}, &clock_, random_,
-        [this](absl::Duration wait) {
-          clock_.Advance(wait);
-          if (on_wait_) on_wait_();
-        },
-        [](const absl::Status&, absl::Duration) {});
-    const ProgressListener progress = [this](const TransferProgress& p) {
-      if (on_progress_) on_progress_(p);
-    };
-    BackupRun run({.remote = remotes_.backup.get(),
-                   .catalog = remotes_.catalog.get(),
-                   .executor = executor_.get(),
-                   .budget = &budget,
-                   .interrupt = &interrupt_,
-                   .problems = &problems_,
-                   .progress = &progress,
-                   .stdin_fd = stdin_fd},
-                  random_);
     BackupRequest request;
     request.group = *GroupName::Parse("datastores/default/groups/host/web1");
     request.archives = std::move(archives);
     request.way = GetParam();
-    auto report = run.Run(request);
-    retries_ = budget.retries();
-    return report;
+    return RunBackup(request, stdin_fd);
   }
-
-  std::mt19937_64 random_{TestSeed()};
-  TempDir dir_;
-  FakeIngest server_{TestSeed()};
-  FakeClock clock_;
-  SystemClock system_clock_;
-  Interrupt interrupt_;
-  ProblemLog problems_;
-  Remotes remotes_;
-  std::unique_ptr<ThreadPoolExecutor> executor_;
-  std::function<void()> on_wait_;
-  std::function<void(const TransferProgress&)> on_progress_;
-  int retries_ = 0;
 };
 
 TEST_P(BackupRunTest, PublishesSeveralArchives) {

@@ -8,15 +8,9 @@
 
 #include "client/backup/backup_run.h"
 #include "client/backup/refused_ranges.h"
-#include "client/remote/grpc_connection.h"
 #include "client/testing/fake_chunks.h"
-#include "client/testing/grpc_fake_ingest.h"
-#include "common/concurrency/thread_pool_executor.h"
-#include "common/testing/fake_clock.h"
-#include "common/testing/seed.h"
+#include "client/testing/run_harness.h"
 #include "common/testing/status_matchers.h"
-#include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -27,50 +21,20 @@ constexpr uint64_t kKiB = 1024;
 constexpr uint64_t kMiB = 1024 * 1024;
 
 // Backups by chunks to a server that checks each message by itself.
-class ChunkSenderTest : public ::testing::Test {
+class ChunkSenderTest : public ::testing::Test, protected RunHarness {
  protected:
-  ChunkSenderTest() {
-    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
-                                 &interrupt_);
-    EXPECT_OK(remotes);
-    remotes_ = *std::move(remotes);
-    auto executor = ThreadPoolExecutor::Create({.threads = 3});
-    EXPECT_OK(executor);
-    executor_ = *std::move(executor);
-  }
-
-  std::string RandomBytes(size_t length) {
-    std::string bytes(length, '\0');
-    for (char& byte : bytes) byte = static_cast<char>(random_());
-    return bytes;
-  }
-
   // Backs `content` up as `name`; what it cost.
   absl::StatusOr<SentArchive> BackUp(const std::string& name,
                                      const std::string& content,
                                      BackupWay way = BackupWay::kBest) {
-    const std::string path = dir_.Join("source-" + name);
-    std::ofstream(path, std::ios::binary) << content;
-    RetryBudget budget(
-        {.total = absl::Minutes(5)}, &clock_, random_,
-        [this](absl::Duration wait) { clock_.Advance(wait); },
-        [](const absl::Status&, absl::Duration) {});
-    const ProgressListener progress = [](const TransferProgress&) {};
-    BackupRun run({.remote = remotes_.backup.get(),
-                   .catalog = remotes_.catalog.get(),
-                   .executor = executor_.get(),
-                   .budget = &budget,
-                   .interrupt = &interrupt_,
-                   .problems = &problems_,
-                   .progress = &progress},
-                  random_);
+    const std::string path = WriteFile("source-" + name, content);
     BackupRequest request;
     // Each archive has its own group, and so its own base.
     request.group = *GroupName::Parse("datastores/default/groups/host/" + name);
     request.archives = {*ArchiveSpec::Parse(name + ":" + path)};
     request.way = way;
     const uint64_t before = server_.chunk_message_bytes();
-    absl::StatusOr<BackupReport> report = run.Run(request);
+    absl::StatusOr<BackupReport> report = RunBackup(request);
     message_bytes_ = server_.chunk_message_bytes() - before;
     if (!report.ok()) return report.status();
     return report->archives[0].sent;
@@ -119,15 +83,6 @@ class ChunkSenderTest : public ::testing::Test {
     return content;
   }
 
-  std::mt19937_64 random_{TestSeed()};
-  TempDir dir_;
-  FakeIngest server_{TestSeed()};
-  FakeClock clock_;
-  SystemClock system_clock_;
-  Interrupt interrupt_;
-  ProblemLog problems_;
-  Remotes remotes_;
-  std::unique_ptr<ThreadPoolExecutor> executor_;
   uint64_t message_bytes_ = 0;  // of the last backup
 };
 

@@ -16,16 +16,11 @@
 #include "client/backup/backup_run.h"
 #include "client/backup/range_list.h"
 #include "client/posix/local_file.h"
-#include "client/remote/grpc_connection.h"
-#include "client/testing/grpc_fake_ingest.h"
 #include "client/testing/range_diff.h"
+#include "client/testing/run_harness.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/status/reason.h"
-#include "common/testing/fake_clock.h"
-#include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
-#include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -39,18 +34,10 @@ constexpr uint64_t kMiB = 1024 * 1024;
 constexpr char kGroup[] = "datastores/default/groups/vm/1";
 
 // Backups of disk.img as changes, to a server that checks each message.
-class RangeSenderTest : public ::testing::Test {
+class RangeSenderTest : public ::testing::Test, protected RunHarness {
  protected:
   RangeSenderTest() {
-    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
-                                 &interrupt_);
-    EXPECT_OK(remotes);
-    remotes_ = *std::move(remotes);
-    auto executor = ThreadPoolExecutor::Create({.threads = 2});
-    EXPECT_OK(executor);
-    executor_ = *std::move(executor);
-    base_.resize(9 * kMiB + 5);
-    for (char& byte : base_) byte = static_cast<char>(random_());
+    base_ = RandomBytes(9 * kMiB + 5);
     AddBase("2020-01-01T00:00:00Z", base_);
   }
 
@@ -60,11 +47,6 @@ class RangeSenderTest : public ::testing::Test {
         base_name_,
         {{"disk.img",
           {.kind = model::v1::ARCHIVE_KIND_IMAGE, .content = content}}});
-  }
-
-  std::string Write(const std::string& name, const std::string& content) {
-    std::ofstream(dir_.Join(name), std::ios::binary) << content;
-    return dir_.Join(name);
   }
 
   BackupRequest Request(const std::string& path) {
@@ -80,7 +62,7 @@ class RangeSenderTest : public ::testing::Test {
   // Of a file with these changes.
   BackupRequest Listed(uint64_t size, const std::vector<Frame>& changes) {
     expected_ = WithChanges(base_, size, changes);
-    BackupRequest request = Request(Write("disk", expected_));
+    BackupRequest request = Request(WriteFile("disk", expected_));
     std::vector<ByteRange> ranges;
     for (const Frame& change : changes) {
       ranges.push_back({change.offset, change.end()});
@@ -91,30 +73,8 @@ class RangeSenderTest : public ::testing::Test {
 
   absl::StatusOr<BackupReport> Run(const BackupRequest& request,
                                    int stdin_fd = -1) {
-    RetryBudget budget(
-        {.total = absl::Minutes(5)}, &clock_, random_,
-        [this](absl::Duration wait) {
-          clock_.Advance(wait);
-          if (on_wait_) on_wait_();
-        },
-        [](const absl::Status&, absl::Duration) {});
-    const ProgressListener progress = [](const TransferProgress&) {};
-    notices_.clear();
-    const NoticeListener notice = [this](const std::string& text) {
-      notices_.push_back(text);
-    };
-    BackupRun run({.remote = remotes_.backup.get(),
-                   .catalog = remotes_.catalog.get(),
-                   .executor = executor_.get(),
-                   .budget = &budget,
-                   .interrupt = &interrupt_,
-                   .problems = &problems_,
-                   .progress = &progress,
-                   .notice = &notice,
-                   .stdin_fd = stdin_fd},
-                  random_);
     const uint64_t before = server_.range_message_bytes();
-    auto report = run.Run(request);
+    auto report = RunBackup(request, stdin_fd);
     message_bytes_ = server_.range_message_bytes() - before;
     return report;
   }
@@ -145,17 +105,6 @@ class RangeSenderTest : public ::testing::Test {
     EXPECT_TRUE(archive->content == expected_);
   }
 
-  std::mt19937_64 random_{TestSeed()};
-  TempDir dir_;
-  FakeIngest server_{TestSeed()};
-  FakeClock clock_;
-  SystemClock system_clock_;
-  Interrupt interrupt_;
-  ProblemLog problems_;
-  Remotes remotes_;
-  std::unique_ptr<ThreadPoolExecutor> executor_;
-  std::function<void()> on_wait_;
-  std::vector<std::string> notices_;
   std::string base_;
   std::string base_name_;
   std::string expected_;
@@ -246,9 +195,9 @@ TEST_F(RangeSenderTest, BesideArchivesThatAreSentWhole) {
   BackupRequest request =
       Listed(base_.size(), {{.offset = 7, .data = "changed"}});
   request.archives.push_back(
-      *ArchiveSpec::Parse("other.img:" + Write("other", "whole")));
+      *ArchiveSpec::Parse("other.img:" + WriteFile("other", "whole")));
   request.archives.push_back(
-      *ArchiveSpec::Parse("vm.blob:" + Write("conf", "blob")));
+      *ArchiveSpec::Parse("vm.blob:" + WriteFile("conf", "blob")));
   ASSERT_OK(Run(request));
   ExpectPublished();
   EXPECT_EQ(server_.Published("other.img")->content, "whole");

@@ -13,15 +13,9 @@
 #include <vector>
 
 #include "client/backup/backup_run.h"
-#include "client/remote/grpc_connection.h"
-#include "client/testing/grpc_fake_ingest.h"
-#include "common/concurrency/thread_pool_executor.h"
+#include "client/testing/run_harness.h"
 #include "common/status/reason.h"
-#include "common/testing/fake_clock.h"
-#include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
-#include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -35,49 +29,18 @@ using ::testing::Not;
 constexpr uint64_t kMiB = 1024 * 1024;
 
 // Whole backups, as the session's fate shows there.
-class SessionOpenerTest : public ::testing::Test {
+class SessionOpenerTest : public ::testing::Test, protected RunHarness {
  protected:
   SessionOpenerTest() {
-    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
-                                 &interrupt_);
-    EXPECT_OK(remotes);
-    remotes_ = *std::move(remotes);
-    auto executor = ThreadPoolExecutor::Create({.threads = 2});
-    EXPECT_OK(executor);
-    executor_ = *std::move(executor);
-    content_.resize(9 * kMiB + 5);
-    for (char& byte : content_) byte = static_cast<char>(random_());
+    content_ = RandomBytes(9 * kMiB + 5);
     Write(content_);
   }
 
-  void Write(const std::string& content) {
-    std::ofstream(dir_.Join("disk"), std::ios::binary) << content;
-  }
+  void Write(const std::string& content) { WriteFile("disk", content); }
 
   absl::StatusOr<BackupReport> Run(bool resume, BackupWay way,
                                    const std::string& archive = "",
                                    int stdin_fd = -1) {
-    RetryBudget budget(
-        {.total = absl::Minutes(5)}, &clock_, random_,
-        [this](absl::Duration wait) { clock_.Advance(wait); },
-        [](const absl::Status&, absl::Duration) {});
-    const ProgressListener progress = [this](const TransferProgress& p) {
-      if (on_progress_) on_progress_(p);
-    };
-    notices_.clear();
-    const NoticeListener notice = [this](const std::string& text) {
-      notices_.push_back(text);
-    };
-    BackupRun run({.remote = remotes_.backup.get(),
-                   .catalog = remotes_.catalog.get(),
-                   .executor = executor_.get(),
-                   .budget = &budget,
-                   .interrupt = &interrupt_,
-                   .problems = &problems_,
-                   .progress = &progress,
-                   .notice = &notice,
-                   .stdin_fd = stdin_fd},
-                  random_);
     BackupRequest request;
     request.group = *GroupName::Parse("datastores/default/groups/vm/1");
     request.archives = {*ArchiveSpec::Parse(
@@ -88,7 +51,7 @@ class SessionOpenerTest : public ::testing::Test {
                       .server = server_name_,
                       .state_file = state_file_,
                       .state_directory = dir_.Join("state/cairn")};
-    return run.Run(request);
+    return RunBackup(request, stdin_fd);
   }
 
   // A backup whose server goes away in the middle: as after a kill, nobody
@@ -113,17 +76,6 @@ class SessionOpenerTest : public ::testing::Test {
     return files;
   }
 
-  std::mt19937_64 random_{TestSeed()};
-  TempDir dir_;
-  FakeIngest server_{TestSeed()};
-  FakeClock clock_;
-  SystemClock system_clock_;
-  Interrupt interrupt_;
-  ProblemLog problems_;
-  Remotes remotes_;
-  std::unique_ptr<ThreadPoolExecutor> executor_;
-  std::function<void(const TransferProgress&)> on_progress_;
-  std::vector<std::string> notices_;
   std::string content_;
   std::string notes_;
   std::string state_file_;

@@ -12,15 +12,9 @@
 #include <string>
 #include <utility>
 
-#include "client/remote/grpc_connection.h"
-#include "client/testing/grpc_fake_ingest.h"
-#include "common/concurrency/thread_pool_executor.h"
+#include "client/testing/run_harness.h"
 #include "common/status/reason.h"
-#include "common/testing/fake_clock.h"
-#include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
-#include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -34,18 +28,11 @@ constexpr char kSnapshot[] =
     "datastores/default/groups/host/web1/snapshots/2026-01-01T00:00:00Z";
 
 // By chunks, and as the server decodes them.
-class RestoreRunTest : public ::testing::TestWithParam<bool> {
+class RestoreRunTest : public ::testing::TestWithParam<bool>,
+                       protected RunHarness {
  protected:
   RestoreRunTest() {
-    auto remotes = ConnectByGrpc({.server = server_.address()}, &system_clock_,
-                                 &interrupt_);
-    EXPECT_OK(remotes);
-    remotes_ = *std::move(remotes);
-    auto executor = ThreadPoolExecutor::Create({.threads = 3});
-    EXPECT_OK(executor);
-    executor_ = *std::move(executor);
-    content_.resize(10 * kMiB + 77);
-    for (char& byte : content_) byte = static_cast<char>(random_());
+    content_ = RandomBytes(10 * kMiB + 77);
     // A hole of five MiB, and one at the end.
     std::fill_n(content_.begin() + 2 * kMiB, 5 * kMiB, '\0');
     std::fill_n(content_.begin() + 9 * kMiB, kMiB + 77, '\0');
@@ -62,12 +49,9 @@ class RestoreRunTest : public ::testing::TestWithParam<bool> {
 
   absl::StatusOr<RestoreReport> Run(const RestoreRequest& request,
                                     int stdout_fd = -1) {
-    RetryBudget budget(
-        {.total = absl::Minutes(5)}, &clock_, random_,
-        [this](absl::Duration wait) { clock_.Advance(wait); },
-        [](const absl::Status&, absl::Duration) {});
-    const ProgressListener progress = [this](const TransferProgress&) {
-      if (on_progress_) on_progress_();
+    RetryBudget budget = NewBudget();
+    const ProgressListener progress = [this](const TransferProgress& p) {
+      if (on_progress_) on_progress_(p);
     };
     RestoreRun run({.remote = remotes_.catalog.get(),
                     .executor = GetParam() ? executor_.get() : nullptr,
@@ -94,17 +78,7 @@ class RestoreRunTest : public ::testing::TestWithParam<bool> {
     return names;
   }
 
-  std::mt19937_64 random_{TestSeed()};
-  TempDir dir_;
   const std::string target_ = dir_.Join("target");
-  FakeIngest server_{TestSeed()};
-  FakeClock clock_;
-  SystemClock system_clock_;
-  Interrupt interrupt_;
-  ProblemLog problems_;
-  Remotes remotes_;
-  std::unique_ptr<ThreadPoolExecutor> executor_;
-  std::function<void()> on_progress_;
   std::string content_;
 };
 
@@ -129,7 +103,7 @@ TEST_P(RestoreRunTest, GoesOnAfterConnectionsBreakAnywhere) {
 
 TEST_P(RestoreRunTest, GoesOnAtAnotherServerProcess) {
   bool restarted = false;
-  on_progress_ = [&] {
+  on_progress_ = [&](const TransferProgress&) {
     if (!std::exchange(restarted, true)) server_.Restart();
   };
   ASSERT_OK(Run(Request()));
@@ -234,7 +208,7 @@ TEST_P(RestoreRunTest, WhatIsNotItsDigestIsNotWritten) {
 }
 
 TEST_P(RestoreRunTest, AnInterruptLeavesNoFile) {
-  on_progress_ = [this] { interrupt_.Raise(); };
+  on_progress_ = [this](const TransferProgress&) { interrupt_.Raise(); };
   EXPECT_THAT(Run(Request()), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(NamesLeft(), 0u);
 }
