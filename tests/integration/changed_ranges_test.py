@@ -13,8 +13,8 @@ import time
 
 import case
 import pack_file
-from case import Case, wait_until
-from cli import Cli
+from case import wait_until
+from cli_case import CliCase
 from client import backup, when_available
 from memory import PeakMemory
 from proxy import CountingProxy
@@ -30,26 +30,15 @@ GROUPS = "datastores/default/groups/"
 ARCHIVE = "disk.img"
 
 
-class ChangesCase(Case):
-
-    split = False
+class ChangesCase(CliCase):
 
     def setUp(self):
         super().setUp()
-        self.random = case.make_random()
-        self.suite = self.new_suite(split=self.split)
-        self.client = self.new_client(self.suite)
-        self.proxy = CountingProxy(self, self.suite.target, self.folder)
-        self.cairn = Cli(self.suite.binaries["cairn"], self.proxy.target,
-                         self.folder)
         self.source = self.path("source")
 
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, content):
-        pathlib.Path(self.path(name)).write_bytes(content)
-        return self.path(name)
+    def server(self):
+        self.proxy = CountingProxy(self, self.suite.target, self.folder)
+        return self.proxy.target
 
     def make_base(self, size, group="vm/1"):
         """The source, and a snapshot of it; the snapshot's name."""

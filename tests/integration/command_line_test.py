@@ -11,8 +11,8 @@ import subprocess
 import termios
 
 import case
-from case import Case, wait_until
-from cli import Cli
+from case import wait_until
+from cli_case import CliCase
 from client import backup
 from tree import describe, differences, make_tree
 
@@ -20,24 +20,7 @@ MIB = 1 << 20
 NOT_FOUND, BUSY, DAMAGED, REFUSED, UNREACHABLE = 10, 11, 13, 14, 75
 
 
-class CommandLineCase(Case):
-
-    split = False
-
-    def setUp(self):
-        super().setUp()
-        self.random = case.make_random()
-        self.suite = self.new_suite(split=self.split)
-        self.client = self.new_client(self.suite)
-        self.cairn = Cli(self.suite.binaries["cairn"], self.suite.target,
-                         self.folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, content):
-        pathlib.Path(self.path(name)).write_bytes(content)
-        return self.path(name)
+class CommandLineCase(CliCase):
 
     def same(self, left, right):
         subprocess.run(["cmp", left, right], check=True)

@@ -5,26 +5,15 @@ import json
 import os
 
 import case
-from case import Case
 from chunks import read_entries
-from cli import Cli
+from cli_case import CliCase
 from client import backup, restore
 
 MIB = 1 << 20
 NOT_FOUND = 10
 
 
-class Diff(Case):
-
-    split = False
-
-    def setUp(self):
-        super().setUp()
-        self.random = case.make_random()
-        self.suite = self.new_suite(split=self.split)
-        self.client = self.new_client(self.suite)
-        self.cairn = Cli(self.suite.binaries["cairn"], self.suite.target,
-                         self.folder)
+class Diff(CliCase):
 
     def back_up(self, image):
         """The snapshot's name."""

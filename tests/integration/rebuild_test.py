@@ -10,8 +10,8 @@ import time
 import grpc
 
 import case
-from case import Case, back_up
-from cli import Cli
+from case import back_up
+from cli_case import CliCase
 from client import when_available
 
 KIB = 1 << 10
@@ -19,19 +19,7 @@ MIB = 1 << 20
 DEFAULT = "datastores/default"
 
 
-class RebuildCase(Case):
-    split = False
-
-    def setUp(self):
-        super().setUp()
-        self.random = case.make_random()
-        self.suite = self.new_suite(split=self.split)
-        self.client = self.new_client(self.suite)
-        self.cairn = Cli(self.suite.binaries["cairn"], self.suite.target,
-                         self.folder)
-
-    def path(self, *names):
-        return os.path.join(self.folder, *names)
+class RebuildCase(CliCase):
 
     # Where the directories `index`, `chunk_storage`, `maintenance` are.
     def state(self, name):
