@@ -11,6 +11,7 @@ std::vector<CutPiece> FrameCutter::Add(Frame frame) {
       pieces.push_back(*std::move(last));
     pieces.push_back({.offset = offset_, .hole_bytes = frame.hole_bytes});
     offset_ += frame.hole_bytes;
+    chunker_->Reset(offset_);
     return pieces;
   }
   std::string_view bytes = frame.data;
@@ -30,11 +31,11 @@ std::vector<CutPiece> FrameCutter::Add(Frame frame) {
 }
 
 std::optional<CutPiece> FrameCutter::Cut() {
-  chunker_->Reset();
   if (current_.empty()) return std::nullopt;
   CutPiece piece = {.offset = offset_,
                     .bytes = std::exchange(current_, std::string())};
   offset_ = piece.end();
+  chunker_->Reset(offset_);
   return piece;
 }
 

@@ -27,7 +27,9 @@ class FrameCutter {
  public:
   // The first chunk begins at `offset`.
   FrameCutter(std::unique_ptr<Chunker> chunker, uint64_t offset)
-      : chunker_(std::move(chunker)), offset_(offset) {}
+      : chunker_(std::move(chunker)), offset_(offset) {
+    chunker_->Reset(offset);
+  }
 
   // The pieces that end with `frame`.
   std::vector<CutPiece> Add(Frame frame);

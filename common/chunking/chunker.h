@@ -11,10 +11,10 @@
 
 namespace cairn {
 
-// Finds where a byte stream is cut. Pure: the boundaries depend on the bytes
-// since the last boundary and the parameters, never on how the bytes arrive
-// or on any chunk before. So a chunker may be restarted at any boundary.
-// Not thread-safe.
+// Finds where the bytes of an archive are cut. Pure: the boundaries depend on
+// the bytes since the last boundary, its offset and the parameters, never on
+// how the bytes arrive or on any chunk before. So a chunker may be restarted at
+// any boundary. A new one is at the archive's start. Not thread-safe.
 class Chunker {
  public:
   virtual ~Chunker() = default;
@@ -25,11 +25,14 @@ class Chunker {
   // rest), or 0 if the chunk goes on past all of `bytes` (all are taken in).
   virtual size_t Scan(std::string_view bytes) = 0;
 
-  // Forgets the bytes of the current chunk: the next byte starts a chunk.
-  virtual void Reset() = 0;
+  // Forgets the bytes of the current chunk: the next byte starts a chunk, at
+  // `offset` of the archive.
+  virtual void Reset(uint64_t offset) = 0;
 };
 
-// "fixed-v1": a boundary every average_bytes (min = average = max).
+// "fixed-v1": a boundary at each offset that is a multiple of average_bytes
+//   (min = average = max), so that what begins or ends at a hole, which is a
+//   boundary too, moves no other one.
 // "gear-v1": content-defined by a gear hash (Xia et al., "Ddelta", 2014)
 //   with normalised cuts (Xia et al., "FastCDC", USENIX ATC 2016): no cut
 //   below min_bytes, a stricter test below average_bytes, a looser one above

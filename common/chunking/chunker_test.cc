@@ -94,7 +94,19 @@ TEST(FixedChunkerTest, ForgetsTheCurrentChunkOnReset) {
   const std::string bytes(5000, 'a');
   const std::string_view view = bytes;
   EXPECT_EQ(chunker->Scan(view.substr(0, 1000)), 0u);
-  chunker->Reset();
+  chunker->Reset(0);
+  EXPECT_EQ(chunker->Scan(view), 4096u);
+}
+
+TEST(FixedChunkerTest, CutsAtMultiplesWhereverAChunkBegins) {
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Chunker> chunker,
+                       NewChunker({"fixed-v1", 4 * kKiB, 4 * kKiB, 4 * kKiB}));
+  const std::string bytes(5000, 'a');
+  const std::string_view view = bytes;
+  chunker->Reset(3 * 4096 + 1000);
+  EXPECT_EQ(chunker->Scan(view), 3096u);
+  EXPECT_EQ(chunker->Scan(view), 4096u);
+  chunker->Reset(8 * 4096);
   EXPECT_EQ(chunker->Scan(view), 4096u);
 }
 

@@ -100,7 +100,9 @@ GearChunker::GearChunker(const ChunkerSpec& spec)
       loose_limit_(LimitForTopBits(std::countr_zero(spec.average_bytes) -
                                    kNormalisationBits)) {}
 
-void GearChunker::Reset() {
+void GearChunker::Reset(uint64_t /*offset*/) { Restart(); }
+
+void GearChunker::Restart() {
   length_ = 0;
   hash_ = 0;
 }
@@ -127,13 +129,13 @@ size_t GearChunker::Scan(std::string_view bytes) {
     const uint8_t* const cut =
         FindCut(begin + used, begin + used + count, limit, hash_);
     if (cut != nullptr) {
-      Reset();
+      Restart();
       return cut - begin;
     }
     used += count;
   }
   if (used == bytes.size()) return 0;
-  Reset();
+  Restart();
   return used + 1;  // the byte that makes the chunk max_bytes long
 }
 

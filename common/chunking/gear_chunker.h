@@ -35,9 +35,10 @@ class GearChunker : public Chunker {
   explicit GearChunker(const ChunkerSpec& spec);
 
   size_t Scan(std::string_view bytes) override;
-  void Reset() override;
+  void Reset(uint64_t offset) override;
 
  private:
+  void Restart();
   // Lengthens the current chunk by as many of `bytes` as do not take it
   // beyond `end` bytes, and returns how many that were.
   size_t Take(std::string_view bytes, uint32_t end);

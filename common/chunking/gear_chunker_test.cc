@@ -140,7 +140,7 @@ TEST(GearChunkerTest, StartsAnewAfterReset) {
   for (const size_t before : {1u, 4000u, 4096u - 64u, 4096u}) {
     // Nothing shorter than min_bytes is cut but at min_bytes itself.
     chunker.Scan(std::string_view(bytes).substr(100, before));
-    chunker.Reset();
+    chunker.Reset(17);
     EXPECT_EQ(chunker.Scan(bytes), first);
   }
 }

@@ -105,6 +105,7 @@ class Case(unittest.TestCase):
                       data or os.path.join(self.folder, "data"), self.folder,
                       split=split, **options)
         self.addCleanup(suite.kill)
+        self.addCleanup(suite.tell_dead)
         if start:
             suite.start()
         return suite

@@ -121,6 +121,13 @@ class Suite:
             finally:
                 client.close()
 
+    def tell_dead(self):
+        """Prints what ended without being asked to, and the log's end."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                print(f"{name} had ended with {process.returncode}:\n"
+                      + self.log_tail(), flush=True)
+
     def kill(self, names=None, number=signal.SIGKILL):
         for name in names or list(self.processes):
             process = self.processes.pop(name, None)

@@ -149,6 +149,19 @@ class ClientChunks(Case):
         self.assertLess(sent, 10 * MIB)
         self.assert_restored("disk.img")
 
+    def test_a_hole_that_is_filled_to_its_end_moves_no_chunk(self):
+        with open(self.source, "wb") as file:
+            file.write(self.random.randbytes(4 * MIB))
+            file.seek(8 * MIB)
+            file.write(self.random.randbytes(24 * MIB))
+        self.back_up("disk.img")
+        with open(self.source, "r+b") as file:
+            file.seek(8 * MIB - 300_000)
+            file.write(self.random.randbytes(300_000))
+        sent, _ = self.back_up("disk.img")
+        self.assertLess(sent, MIB)
+        self.assert_restored("disk.img")
+
     def session(self):
         """The open session, once the server has made some of it durable."""
         client = self.new_client(self.suite)

@@ -37,9 +37,9 @@ std::vector<CutChunk> ChunkCutter::Add(const std::shared_ptr<const void>& owner,
 }
 
 std::optional<CutChunk> ChunkCutter::Cut() {
-  chunker_->Reset();
-  if (current_.length == 0) return std::nullopt;
   const uint64_t next = current_.offset + current_.length;
+  chunker_->Reset(next);
+  if (current_.length == 0) return std::nullopt;
   return std::exchange(current_, CutChunk{.offset = next});
 }
 

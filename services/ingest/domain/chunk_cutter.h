@@ -27,10 +27,10 @@ struct CutChunk {
 // not thread-safe.
 class ChunkCutter {
  public:
-  // `chunker` is at the start of a chunk, which begins at `offset`.
+  // The first chunk begins at `offset`.
   ChunkCutter(std::unique_ptr<Chunker> chunker, uint64_t offset)
       : chunker_(std::move(chunker)) {
-    current_.offset = offset;
+    SkipHole(offset);
   }
 
   // The chunks that end among `bytes`, in order.
@@ -42,7 +42,10 @@ class ChunkCutter {
   std::optional<CutChunk> Cut();
 
   // The next chunk begins `length` later. Only right after Cut.
-  void SkipHole(uint64_t length) { current_.offset += length; }
+  void SkipHole(uint64_t length) {
+    current_.offset += length;
+    chunker_->Reset(current_.offset);
+  }
 
   // Where the current chunk begins: all before is cut.
   uint64_t boundary() const { return current_.offset; }

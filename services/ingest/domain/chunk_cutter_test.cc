@@ -103,11 +103,22 @@ TEST(ChunkCutterTest, AHoleIsABoundary) {
   EXPECT_EQ(last->length, 1000u);
   cutter.SkipHole(5);
   EXPECT_EQ(cutter.boundary(), 8 * kKiB + 1005);
-  // The chunk behind it has its whole length again.
-  const auto whole = Own(std::string(4 * kKiB, 'y'));
+  // The chunk behind it ends where it would have without the hole.
+  const auto whole = Own(std::string(8 * kKiB, 'y'));
   const auto chunks = cutter.Add(whole, *whole);
-  ASSERT_EQ(chunks.size(), 1u);
+  ASSERT_EQ(chunks.size(), 2u);
   EXPECT_EQ(chunks[0].offset, 8 * kKiB + 1005);
+  EXPECT_EQ(chunks[1].offset, 12 * kKiB);
+}
+
+// Also one that begins in the middle, as after a resume.
+TEST(ChunkCutterTest, AFixedChunkEndsAtAMultiple) {
+  ChunkCutter cutter =
+      NewCutter({"fixed-v1", 4 * kKiB, 4 * kKiB, 4 * kKiB}, 5 * kKiB);
+  const auto frame = Own(std::string(4 * kKiB, 'x'));
+  const auto chunks = cutter.Add(frame, *frame);
+  ASSERT_EQ(chunks.size(), 1u);
+  EXPECT_EQ(chunks[0].length, 3 * kKiB);
 }
 
 }  // namespace

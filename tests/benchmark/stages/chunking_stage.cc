@@ -23,7 +23,7 @@ void Cut(const ChunkerSpec& spec, benchmark::State& state) {
   CHECK_OK(chunker.status());
   uint64_t chunks = 0;
   for (auto _ : state) {
-    (*chunker)->Reset();
+    (*chunker)->Reset(0);
     for (size_t done = 0; done < kBytes; done += kPieceBytes) {
       std::string_view piece(input.data() + done, kPieceBytes);
       while (const size_t used = (*chunker)->Scan(piece)) {
