@@ -195,6 +195,21 @@ TEST(ChunkRepositoryCrashTest, APowerCutAfterEveryCommitOfRows) {
   }
 }
 
+// A pack whose name and bytes were only in the page cache when its process was
+// killed: what is promised of it by the next process must not be lost.
+TEST(ChunkRepositoryCrashTest, APackThatOnlyThePageCacheKnew) {
+  const uint64_t seed = TestSeed();
+  for (uint64_t round = 0; round < 20; ++round) {
+    SCOPED_TRACE(absl::StrCat("round ", round));
+    Promises store(TinyPacks(), seed + round);
+    ASSERT_TRUE(store.Start() && store.Put(1, {Chunk(1, 700)}) &&
+                store.Restart(/*kill=*/true) && store.Pin(Chunk(1, 700).key) &&
+                store.Sync());
+    store.CutPowerAndCheck();
+    if (HasFailure()) return;
+  }
+}
+
 // One random operation.
 bool Step(Promises& store, std::mt19937_64& random, int& next_event) {
   const auto chunk = [&random]() {
