@@ -54,8 +54,6 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   ASSIGN_OR_RETURN(const absl::Duration retry_for,
                    ParseRetryFor(arguments.retry_for));
   RETURN_IF_ERROR(ApplyRate(arguments.rate, context));
-  ASSIGN_OR_RETURN(const RestoreRequest request,
-                   MakeRequest(arguments, context));
   ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
   const Console& console = context.console();
   ProgressLine line(
@@ -65,6 +63,11 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   const ProgressListener listener = [&line](const TransferProgress& progress) {
     line.Update(progress);
   };
+  absl::StatusOr<RestoreRequest> request = MakeRequest(arguments, context);
+  while (!request.ok()) {
+    RETURN_IF_ERROR(budget.WaitAfter(request.status()));
+    request = MakeRequest(arguments, context);
+  }
   ASSIGN_OR_RETURN(BackupRemote* const backup, context.backup());
   ASSIGN_OR_RETURN(const bool by_chunks,
                    DecodesHere(arguments.way, *backup, budget));
@@ -72,7 +75,7 @@ absl::StatusOr<ExitCode> RunRestore(const Arguments& arguments,
   if (by_chunks) {
     ASSIGN_OR_RETURN(workers, MakeWorkers());
   }
-  return RunAndReport(request,
+  return RunAndReport(*request,
                       {.remote = catalog,
                        .executor = workers.get(),
                        .budget = &budget,
