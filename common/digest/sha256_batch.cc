@@ -1,6 +1,7 @@
 #include "common/digest/sha256_batch.h"
 
 #include <cstddef>
+#include <vector>
 
 #include "common/digest/sha256.h"
 #include "common/digest/sha256_lanes.h"
@@ -16,10 +17,20 @@ std::span<const Sha256Method> Sha256Methods() {
 
 void Sha256Batch(std::span<const std::string_view> messages,
                  std::span<Digest> digests) {
+  std::vector<Sha256Message> whole;
+  whole.reserve(messages.size());
+  for (const std::string_view& message : messages) {
+    whole.emplace_back(&message, 1);
+  }
+  Sha256Batch(whole, digests);
+}
+
+void Sha256Batch(std::span<const Sha256Message> messages,
+                 std::span<Digest> digests) {
   Sha256Batch(messages, digests, Sha256Methods().front());
 }
 
-void Sha256Batch(std::span<const std::string_view> messages,
+void Sha256Batch(std::span<const Sha256Message> messages,
                  std::span<Digest> digests, Sha256Method method) {
   if (method == Sha256Method::kLanes) {
     Sha256Lanes(messages, digests);

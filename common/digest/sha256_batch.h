@@ -3,6 +3,7 @@
 #include <span>
 #include <string_view>
 
+#include "common/digest/sha256_message.h"
 #include "common/model/digest.h"
 
 // SHA-256 of several independent messages at once. One message is bound by
@@ -27,8 +28,12 @@ std::span<const Sha256Method> Sha256Methods();
 void Sha256Batch(std::span<const std::string_view> messages,
                  std::span<Digest> digests);
 
+// The same of messages in pieces, which are not copied.
+void Sha256Batch(std::span<const Sha256Message> messages,
+                 std::span<Digest> digests);
+
 // The same by one of Sha256Methods().
-void Sha256Batch(std::span<const std::string_view> messages,
+void Sha256Batch(std::span<const Sha256Message> messages,
                  std::span<Digest> digests, Sha256Method method);
 
 }  // namespace cairn

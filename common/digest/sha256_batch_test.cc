@@ -32,6 +32,15 @@ std::string RandomBytes(size_t size, std::mt19937_64& random) {
   return bytes;
 }
 
+// Each message as one piece; `messages` outlives them.
+std::vector<Sha256Message> Whole(const Messages& messages) {
+  std::vector<Sha256Message> whole;
+  for (const std::string_view& message : messages) {
+    whole.emplace_back(&message, 1);
+  }
+  return whole;
+}
+
 // A message that ends where its heap buffer ends, and begins `shift` bytes
 // after where it begins: the address sanitizer sees a read past either end.
 class ExactMessage {
@@ -53,7 +62,7 @@ class Sha256BatchTest : public testing::TestWithParam<Sha256Method> {
  protected:
   void ExpectAllRight(const Messages& messages) {
     std::vector<Digest> digests(messages.size());
-    Sha256Batch(messages, digests, GetParam());
+    Sha256Batch(Whole(messages), digests, GetParam());
     for (size_t i = 0; i < messages.size(); ++i) {
       EXPECT_EQ(digests[i], Sha256(messages[i]))
           << "message " << i << " of " << messages.size() << ", "
@@ -75,7 +84,7 @@ TEST_P(Sha256BatchTest, KnownAnswers) {
   const Messages messages = {
       "", "abc", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"};
   std::vector<Digest> digests(3);
-  Sha256Batch(messages, digests, GetParam());
+  Sha256Batch(Whole(messages), digests, GetParam());
   EXPECT_EQ(digests[0].ToHex(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(digests[1].ToHex(),
@@ -119,6 +128,36 @@ TEST_P(Sha256BatchTest, RandomLanes) {
       messages.push_back(exact.back().view());
     }
     ExpectAllRight(messages);
+  }
+}
+
+TEST_P(Sha256BatchTest, MessagesInPieces) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 1000; ++round) {
+    const size_t count = absl::Uniform(absl::IntervalClosed, random, 1, 6);
+    std::vector<std::string> bytes;
+    std::vector<std::vector<ExactMessage>> exact(count);
+    std::vector<Messages> pieces(count);
+    for (size_t i = 0; i < count; ++i) {
+      bytes.push_back(RandomBytes(absl::LogUniform(random, 0, 5000), random));
+      std::string_view rest = bytes.back();
+      // Small ones, large ones, and some that are empty.
+      do {
+        const size_t length =
+            std::min(rest.size(), absl::Uniform<size_t>(random, 0, 3) *
+                                      absl::LogUniform<size_t>(random, 0, 400));
+        exact[i].emplace_back(rest.substr(0, length), 0);
+        pieces[i].push_back(exact[i].back().view());
+        rest.remove_prefix(length);
+      } while (!rest.empty());
+    }
+    const std::vector<Sha256Message> messages(pieces.begin(), pieces.end());
+    std::vector<Digest> digests(count);
+    Sha256Batch(messages, digests, GetParam());
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(digests[i], Sha256(bytes[i]))
+          << bytes[i].size() << " bytes in " << pieces[i].size() << " pieces";
+    }
   }
 }
 
@@ -180,20 +219,30 @@ TEST_P(Sha256BatchTest, ThreadsDoNotMeet) {
   const std::string bytes(100'000, 'x');
   const Messages messages = {bytes, std::string_view(bytes).substr(1), "abc"};
   std::vector<Digest> expected(messages.size());
-  Sha256Batch(messages, expected, GetParam());
+  Sha256Batch(Whole(messages), expected, GetParam());
   std::vector<int> wrong(4, 0);
   const auto executor = ThreadPoolExecutor::Create({.threads = 4}).value();
   for (int t = 0; t < 4; ++t) {
     ASSERT_OK(executor->Schedule([&, t, method = GetParam()] {
       for (int i = 0; i < 50; ++i) {
         std::vector<Digest> digests(messages.size());
-        Sha256Batch(messages, digests, method);
+        Sha256Batch(Whole(messages), digests, method);
         if (digests != expected) ++wrong[t];
       }
     }));
   }
   executor->Shutdown();
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+TEST(Sha256BatchOverloadTest, WholeMessagesByTheFastestMethod) {
+  const std::string bytes(1000, 'y');
+  const Messages messages = {bytes, "abc", ""};
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    EXPECT_EQ(digests[i], Sha256(messages[i]));
+  }
 }
 
 TEST(Sha256MethodsTest, HaveOpenSslLastAndLanesWhereTheProcessorHasSha) {

@@ -130,55 +130,83 @@ void Compress(Run* runs, size_t lanes, uint64_t blocks) {
 // One message on its way through the lanes.
 class Job {
  public:
-  Job(std::string_view message, Digest* digest)
-      : state_(InitialState()),
-        message_(message),
-        digest_(digest),
-        blocks_left_(message.size() / kBlockBytes + PaddingBlocks()) {}
+  Job(Sha256Message message, Digest* digest)
+      : state_(InitialState()), pieces_(message), digest_(digest) {
+    uint64_t length = 0;
+    for (const std::string_view piece : pieces_) length += piece.size();
+    length_ = bytes_left_ = length;
+    blocks_left_ = length / kBlockBytes + PaddingBlocks();
+  }
 
   // Of the message and its padding.
   uint64_t blocks_left() const { return blocks_left_; }
 
-  // Starts `run` at the next block, which may lie in `padding`, and returns
-  // how many blocks there are in a row.
-  uint64_t Start(Run& run, std::span<uint8_t, 2 * kBlockBytes> padding) const {
+  // Starts `run` at the next block, which is put together in `room` where it
+  // does not lie in one piece, and returns how many blocks there are in a row.
+  uint64_t Start(Run& run, std::span<uint8_t, 2 * kBlockBytes> room) const {
     run.state = state_;
+    run.at = room.data();
     const uint64_t padding_blocks = PaddingBlocks();
-    if (blocks_left_ > padding_blocks) {
-      const uint64_t in_message = blocks_left_ - padding_blocks;
-      const size_t rest = message_.size() % kBlockBytes;
-      run.at = reinterpret_cast<const uint8_t*>(message_.data()) +
-               (message_.size() - rest - in_message * kBlockBytes);
-      return in_message;
+    if (blocks_left_ <= padding_blocks) {
+      WritePadding(room);
+      run.at += (padding_blocks - blocks_left_) * kBlockBytes;
+      return blocks_left_;
     }
-    WritePadding(padding);
-    run.at = padding.data() + (padding_blocks - blocks_left_) * kBlockBytes;
-    return blocks_left_;
+    const std::string_view piece = pieces_.front().substr(at_);
+    if (piece.size() < kBlockBytes) {
+      Gather(kBlockBytes, room.data());
+      return 1;
+    }
+    run.at = reinterpret_cast<const uint8_t*>(piece.data());
+    return piece.size() / kBlockBytes;
   }
 
   // Takes back what Start gave, `blocks` further.
   void Carry(const Run& run, uint64_t blocks) {
     state_ = run.state;
     blocks_left_ -= blocks;
-    if (blocks_left_ == 0) SetDigest();
+    if (blocks_left_ == 0) return SetDigest();
+    Skip(std::min(blocks * kBlockBytes, bytes_left_));
   }
 
  private:
   // The rest of the message below a block, a one bit and 8 bytes of length.
   uint64_t PaddingBlocks() const {
-    return message_.size() % kBlockBytes + 1 + 8 > kBlockBytes ? 2 : 1;
+    return length_ % kBlockBytes + 1 + 8 > kBlockBytes ? 2 : 1;
+  }
+
+  // Moves on by `bytes` of the message, which stay above its rest.
+  void Skip(uint64_t bytes) {
+    const uint64_t whole = bytes_left_ - bytes_left_ % kBlockBytes;
+    bytes = std::min(bytes, whole);
+    bytes_left_ -= bytes;
+    at_ += bytes;
+    while (!pieces_.empty() && at_ >= pieces_.front().size()) {
+      at_ -= pieces_.front().size();
+      pieces_ = pieces_.subspan(1);
+    }
+  }
+
+  // Copies the next bytes of the message, which has as many.
+  void Gather(size_t bytes, uint8_t* to) const {
+    size_t at = at_;
+    for (const std::string_view piece : pieces_) {
+      if (bytes == 0) return;
+      const std::string_view part = piece.substr(at, bytes);
+      at = 0;
+      if (!part.empty()) std::memcpy(to, part.data(), part.size());
+      to += part.size();
+      bytes -= part.size();
+    }
   }
 
   void WritePadding(std::span<uint8_t, 2 * kBlockBytes> padding) const {
-    const size_t rest = message_.size() % kBlockBytes;
+    const size_t rest = length_ % kBlockBytes;
     const size_t end = PaddingBlocks() * kBlockBytes;
     std::fill(padding.begin(), padding.begin() + end, 0);
-    if (rest > 0) {
-      std::memcpy(padding.data(), message_.data() + message_.size() - rest,
-                  rest);
-    }
+    Gather(rest, padding.data());
     padding[rest] = 0x80;
-    WriteBigEndian(uint64_t{message_.size()} * 8, &padding[end - 8]);
+    WriteBigEndian(length_ * 8, &padding[end - 8]);
   }
 
   template <typename Word>
@@ -199,9 +227,12 @@ class Job {
   }
 
   State state_;
-  std::string_view message_;
+  Sha256Message pieces_;     // from the next byte's on
+  size_t at_ = 0;            // of the first of them
+  uint64_t length_ = 0;      // of the whole message
+  uint64_t bytes_left_ = 0;  // of it, from the next on
   Digest* digest_;
-  uint64_t blocks_left_;
+  uint64_t blocks_left_ = 0;
 };
 
 bool HasLessLeft(const Job* a, const Job* b) {
@@ -218,7 +249,7 @@ bool HasSha256Lanes() {
          __builtin_cpu_supports("sse4.1");
 }
 
-void Sha256Lanes(std::span<const std::string_view> messages,
+void Sha256Lanes(std::span<const Sha256Message> messages,
                  std::span<Digest> digests) {
   std::vector<Job> jobs;
   jobs.reserve(messages.size());
@@ -260,7 +291,7 @@ namespace cairn {
 
 bool HasSha256Lanes() { return false; }
 
-void Sha256Lanes(std::span<const std::string_view>, std::span<Digest>) {
+void Sha256Lanes(std::span<const Sha256Message>, std::span<Digest>) {
   __builtin_trap();  // its contract asks for HasSha256Lanes()
 }
 

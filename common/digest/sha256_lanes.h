@@ -1,8 +1,8 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
+#include "common/digest/sha256_message.h"
 #include "common/model/digest.h"
 
 // Used by sha256_batch.h alone.
@@ -16,7 +16,7 @@ bool HasSha256Lanes();
 // which most is left, so that none is left over to run alone if that can be.
 // Reads no byte outside of the messages. Requires HasSha256Lanes() and spans
 // of the same size. Thread-safe.
-void Sha256Lanes(std::span<const std::string_view> messages,
+void Sha256Lanes(std::span<const Sha256Message> messages,
                  std::span<Digest> digests);
 
 }  // namespace cairn
