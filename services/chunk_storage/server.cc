@@ -65,19 +65,20 @@ absl::Status ChunkStorageServer::OpenStore(ServiceContext& context) {
 absl::Status ChunkStorageServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(OpenStore(context));
   metrics_ = std::make_unique<Metrics>(context.metrics());
-  ASSIGN_OR_RETURN(
-      repository_,
-      ChunkRepository::Open(
-          options_.repository,
-          ChunkRepository::Dependencies{.files = &files_,
-                                        .kv = kv_.get(),
-                                        .clock = context.clock(),
-                                        .executor = context.executor(),
-                                        .random = random_,
-                                        .fatal_errors = context.fatal_errors(),
-                                        .metrics = metrics_.get()},
-          absl::StrCat(directory_->path(), "/datastores"),
-          directory_->incarnation()));
+  ASSIGN_OR_RETURN(repository_,
+                   ChunkRepository::Open(
+                       options_.repository,
+                       ChunkRepository::Dependencies{
+                           .files = &files_,
+                           .kv = kv_.get(),
+                           .database = absl::StrCat(directory_->path(), "/db"),
+                           .clock = context.clock(),
+                           .executor = context.executor(),
+                           .random = random_,
+                           .fatal_errors = context.fatal_errors(),
+                           .metrics = metrics_.get()},
+                       absl::StrCat(directory_->path(), "/datastores"),
+                       directory_->incarnation()));
   client_ = std::make_unique<LocalChunkClient>(repository_.get());
   service_ = std::make_unique<ChunkStorageServiceImpl>(context.dispatcher(),
                                                        repository_.get());

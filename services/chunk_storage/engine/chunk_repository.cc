@@ -17,6 +17,7 @@ ChunkRepository::ChunkRepository(const RepositoryOptions& options,
                                  std::unique_ptr<PackStore> packs,
                                  uint64_t incarnation)
     : incarnation_(incarnation),
+      database_(dependencies.database),
       packs_(std::move(packs)),
       places_(dependencies.kv),
       latch_(dependencies.fatal_errors),
@@ -89,8 +90,9 @@ absl::Status ChunkRepository::CheckRows(
     if (packs->empty()) continue;
     return absl::FailedPreconditionError(absl::StrCat(
         "datastore ", directory.ToString(), " has ", packs->size(),
-        " packs, and the database knows nothing of it: it is lost or another; "
-        "put the right database back, or build it again from the packs with "
+        " packs, and the database ", database_,
+        " knows nothing of it: it is lost or another; put the right database "
+        "back, or build it again from the packs with "
         "`cairn-chunk-storage rebuild --data-dir=...`, then start again"));
   }
   return absl::OkStatus();

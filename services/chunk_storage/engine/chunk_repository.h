@@ -36,6 +36,7 @@ class ChunkRepository {
   struct Dependencies {
     FileSystem* files = nullptr;
     KvStore* kv = nullptr;  // with the tables of PlaceStore::TableNames()
+    std::string database;   // where it is, for errors
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
     absl::BitGenRef random;  // used by the repository alone
@@ -108,6 +109,7 @@ class ChunkRepository {
   DatastoreRepository* FindKnown(const Uuid& datastore) const;
 
   const uint64_t incarnation_;
+  const std::string database_;
   const std::unique_ptr<PackStore> packs_;
   PlaceStore places_;
   FatalLatch latch_;

@@ -492,7 +492,7 @@ TEST_F(ChunkRepositoryTest, PacksWithoutRowsAreNotServedAsAnEmptyStore) {
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("cairn-chunk-storage rebuild"),
                              HasSubstr(harness_.datastore().uuid.ToString()),
-                             HasSubstr("1 packs"))));
+                             HasSubstr("1 packs"), HasSubstr("/store/db"))));
   ASSERT_OK(harness_.Rebuild());
   ASSERT_OK(harness_.Start());
   ExpectAllReadable(records);

@@ -99,6 +99,7 @@ absl::Status RepositoryHarness::Start() {
   const ChunkRepository::Dependencies dependencies = {
       .files = &files_,
       .kv = kv_.get(),
+      .database = "/store/db",
       .clock = &clock_,
       .executor = executor_,
       .random = random_,
