@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -14,7 +16,8 @@
 #include "common/chunking/chunker.h"
 #include "common/chunking/zero_run.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/concurrency/batcher.h"
+#include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/wire/archive.h"
@@ -26,6 +29,8 @@ using ingest::v1::WriteChunksRequest;
 
 // Most bytes of a payload in one message.
 constexpr size_t kFragmentBytes = 1024 * 1024;
+// Digests that are computed side by side.
+constexpr size_t kHashedTogether = 4;
 
 // A piece of the source of which all is known but whether it is sent.
 struct HashedPiece {
@@ -33,14 +38,31 @@ struct HashedPiece {
   Digest digest;
 };
 
-HashedPiece Hash(CutPiece piece) {
-  if (IsAllZero(piece.bytes)) {
-    piece.hole_bytes = piece.bytes.size();
-    piece.bytes = std::string();
-    return {.piece = std::move(piece)};
+// A piece that waits for its digest.
+struct HashRequest {
+  CutPiece piece;
+  TaskResult<HashedPiece>::Promise promise;
+};
+
+void Hash(std::span<HashRequest> requests) {
+  std::vector<std::string_view> messages;
+  for (HashRequest& request : requests) {
+    CutPiece& piece = request.piece;
+    if (IsAllZero(piece.bytes)) {
+      piece.hole_bytes = piece.bytes.size();
+      piece.bytes = std::string();
+    } else {
+      messages.push_back(piece.bytes);
+    }
   }
-  const Digest digest = Sha256(piece.bytes);
-  return {.piece = std::move(piece), .digest = digest};
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  auto digest = digests.begin();
+  for (HashRequest& request : requests) {
+    HashedPiece hashed = {.piece = std::move(request.piece)};
+    if (hashed.piece.hole_bytes == 0) hashed.digest = *digest++;
+    request.promise.Set(std::move(hashed));
+  }
 }
 
 std::optional<uint64_t> NumberIn(const Reason& reason, const char* key) {
@@ -67,7 +89,8 @@ class ChunkSender::Attempt {
                 sender->environment_.remote->StartWriteChunks(),
                 sender->environment_.budget, &sender->totals_),
         plan_(sender->by_place_, start.offset, start.base_offset,
-              &sender->base_, &sender->refused_) {}
+              &sender->base_, &sender->refused_),
+        hasher_(sender->environment_.executor, kHashedTogether, Hash) {}
 
   absl::StatusOr<SentArchive> Run();
 
@@ -96,6 +119,7 @@ class ChunkSender::Attempt {
   ArchiveStream<WriteChunksRequest> stream_;
   ChunkPlan plan_;
   std::optional<FrameCutter> cutter_;
+  Batcher<HashRequest> hasher_;
   // What the executor works on, and how much of in_flight_ it is.
   template <typename T>
   struct Task {
@@ -163,15 +187,15 @@ void ChunkSender::Attempt::StartHashing(CutPiece piece) {
   const uint64_t cost =
       std::max<uint64_t>(piece.bytes.size(), ChunkSender::kMinChunkCost);
   in_flight_ += cost;
-  hashing_.push_back(
-      {.result = piece.hole_bytes > 0
-                     ? TaskResult<HashedPiece>::Of({.piece = std::move(piece)})
-                     : TaskResult<HashedPiece>::Start(
-                           sender_->environment_.executor,
-                           [piece = std::move(piece)]() mutable {
-                             return Hash(std::move(piece));
-                           }),
-       .cost = cost});
+  if (piece.hole_bytes > 0) {
+    hashing_.push_back(
+        {.result = TaskResult<HashedPiece>::Of({.piece = std::move(piece)}),
+         .cost = cost});
+    return;
+  }
+  auto [result, promise] = TaskResult<HashedPiece>::Pending();
+  hashing_.push_back({.result = std::move(result), .cost = cost});
+  hasher_.Add({.piece = std::move(piece), .promise = std::move(promise)});
 }
 
 void ChunkSender::Attempt::DecideReady() {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/digest/sha256_batch.h"
 #include "common/model/record.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -23,28 +24,56 @@ constexpr uint64_t kMaxGrowth = kMaxRecordStoredBytes - kMaxRecordPlainBytes;
 // An entry counts as this at least.
 constexpr uint64_t kMinCost = 1024;
 
-absl::StatusOr<std::string> Decode(const std::string& label,
-                                   const PlacedEntry& placed, Encoding encoding,
-                                   const std::string& payload) {
-  const auto damaged = [&](std::string_view found) {
-    return WithReason(
-        absl::DataLossError(absl::StrCat(
-            "archive ", label, ": chunk ", placed.entry.digest.ToHex(),
-            " at bytes ", placed.offset, " to ",
-            placed.offset + placed.entry.length, " cannot be proved: ", found)),
-        reason::kRecordDamaged);
-  };
-  absl::StatusOr<std::string> plain =
-      DecodePayload(encoding, payload, placed.entry.length);
-  if (!plain.ok()) return damaged(plain.status().message());
-  const Digest digest = Sha256(*plain);
-  if (digest != placed.entry.digest) {
-    return damaged(absl::StrCat("its digest is ", digest.ToHex()));
-  }
-  return plain;
+// Digests that are computed side by side.
+constexpr size_t kDecodedTogether = 4;
+
+absl::Status Damaged(const std::string& label, const PlacedEntry& placed,
+                     std::string_view found) {
+  return WithReason(
+      absl::DataLossError(absl::StrCat(
+          "archive ", label, ": chunk ", placed.entry.digest.ToHex(),
+          " at bytes ", placed.offset, " to ",
+          placed.offset + placed.entry.length, " cannot be proved: ", found)),
+      reason::kRecordDamaged);
 }
 
 }  // namespace
+
+void ChunkReader::Decode(const std::string& label,
+                         std::span<StoredChunk> chunks) {
+  std::vector<absl::StatusOr<std::string>> plain;
+  std::vector<std::string_view> messages;
+  for (StoredChunk& chunk : chunks) {
+    plain.push_back(TakePlain(chunk.encoding, std::move(chunk.payload),
+                              chunk.placed.entry.length));
+    messages.push_back(plain.back().ok() ? *plain.back() : std::string_view());
+  }
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const PlacedEntry& placed = chunks[i].placed;
+    if (!plain[i].ok()) {
+      plain[i] = Damaged(label, placed, plain[i].status().message());
+    } else if (digests[i] != placed.entry.digest) {
+      plain[i] = Damaged(label, placed,
+                         absl::StrCat("its digest is ", digests[i].ToHex()));
+    }
+    chunks[i].promise.Set(std::move(plain[i]));
+  }
+}
+
+ChunkReader::ChunkReader(const RangeOptions& options, CatalogRemote* remote,
+                         RetryBudget* budget, const ProgressListener* progress,
+                         Executor* executor)
+    : options_(options),
+      remote_(remote),
+      budget_(budget),
+      progress_(progress),
+      decoder_(executor, kDecodedTogether,
+               [label = options.label](std::span<StoredChunk> chunks) {
+                 Decode(label, chunks);
+               }),
+      position_(options.offset) {}
 
 absl::Status ChunkReader::Confusion(std::string_view what) const {
   return absl::InternalError(absl::StrCat("archive ", options_.label,
@@ -227,14 +256,12 @@ void ChunkReader::StartDecoding() {
   const PlacedEntry placed = whole.placed;
   arrived_ = placed.offset + placed.entry.total_length();
   in_flight_ += cost;
-  queue_.push_back({.placed = placed,
-                    .plain = TaskResult<absl::StatusOr<std::string>>::Start(
-                        executor_,
-                        [label = options_.label, whole = std::move(whole)] {
-                          return Decode(label, whole.placed, whole.encoding,
-                                        whole.payload);
-                        }),
-                    .cost = cost});
+  auto [plain, promise] = Plain::Pending();
+  queue_.push_back({.placed = placed, .plain = std::move(plain), .cost = cost});
+  decoder_.Add({.placed = placed,
+                .encoding = whole.encoding,
+                .payload = std::move(whole.payload),
+                .promise = std::move(promise)});
 }
 
 absl::Status ChunkReader::BeginEntry() {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,6 +17,7 @@
 #include "client/transfer/frame.h"
 #include "client/transfer/task_result.h"
 #include "client/transfer/transfer_progress.h"
+#include "common/concurrency/batcher.h"
 #include "common/concurrency/executor.h"
 #include "common/model/archive.h"
 
@@ -33,13 +35,7 @@ class ChunkReader final : public RangeReader {
   // All outlive the reader.
   ChunkReader(const RangeOptions& options, CatalogRemote* remote,
               RetryBudget* budget, const ProgressListener* progress,
-              Executor* executor)
-      : options_(options),
-        remote_(remote),
-        budget_(budget),
-        progress_(progress),
-        executor_(executor),
-        position_(options.offset) {}
+              Executor* executor);
 
   absl::Status Open() override;
   uint64_t archive_size_bytes() const override { return archive_size_bytes_; }
@@ -50,11 +46,12 @@ class ChunkReader final : public RangeReader {
   absl::StatusOr<std::optional<Frame>> Next() override;
 
  private:
+  using Plain = TaskResult<absl::StatusOr<std::string>>;
   // An entry that came whole.
   struct Arrived {
     PlacedEntry placed;
-    TaskResult<absl::StatusOr<std::string>> plain;  // of a chunk
-    uint64_t cost = 0;                              // of in_flight_
+    Plain plain;        // of a chunk
+    uint64_t cost = 0;  // of in_flight_
     uint64_t end() const { return placed.offset + placed.entry.total_length(); }
   };
   // A chunk of which fragments are missing.
@@ -64,6 +61,15 @@ class ChunkReader final : public RangeReader {
     uint64_t stored_length = 0;
     std::string payload;
   };
+  // A chunk that waits to be decoded and proved.
+  struct StoredChunk {
+    PlacedEntry placed;
+    Encoding encoding = Encoding::kRaw;
+    std::string payload;
+    Plain::Promise promise;
+  };
+
+  static void Decode(const std::string& label, std::span<StoredChunk> chunks);
 
   absl::Status Connect();
   absl::Status TakeHeader(const ingest::v1::ReadChunksResponse& message);
@@ -85,7 +91,7 @@ class ChunkReader final : public RangeReader {
   CatalogRemote* const remote_;
   RetryBudget* const budget_;
   const ProgressListener* const progress_;
-  Executor* const executor_;
+  Batcher<StoredChunk> decoder_;
   std::unique_ptr<ChunkReadStream> stream_;  // null: to be connected
   absl::Status stream_error_;                // why it ended
   bool opened_ = false;

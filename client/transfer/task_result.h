@@ -21,25 +21,28 @@ class TaskResult {
   // Runs `task` soon; at once, on this thread, if the executor takes no more.
   // `executor` runs every task that it accepted.
   static TaskResult Start(Executor* executor, absl::AnyInvocable<T()> task) {
-    TaskResult result;
-    result.state_ = std::make_shared<State>();
+    auto [result, promise] = Pending();
     auto shared = std::make_shared<absl::AnyInvocable<T()>>(std::move(task));
-    const auto run = [state = result.state_, shared] {
-      T value = (*shared)();
-      absl::MutexLock lock(&state->mutex);
-      state->value = std::move(value);
-    };
+    const auto run = [promise = promise, shared] { promise.Set((*shared)()); };
     if (!executor->Schedule(run).ok()) run();
-    return result;
+    return std::move(result);
   }
 
   // Of a value that is there already.
   static TaskResult Of(T value) {
+    auto [result, promise] = Pending();
+    promise.Set(std::move(value));
+    return result;
+  }
+
+  // Gives the value, once, from any thread.
+  class Promise;
+  // Of a value that the promise will be given.
+  static std::pair<TaskResult, Promise> Pending() {
     TaskResult result;
     result.state_ = std::make_shared<State>();
-    absl::MutexLock lock(&result.state_->mutex);
-    result.state_->value = std::move(value);
-    return result;
+    Promise promise(result.state_);
+    return {std::move(result), std::move(promise)};
   }
 
   bool ready() const {
@@ -61,6 +64,21 @@ class TaskResult {
     absl::Mutex mutex;
     std::optional<T> value ABSL_GUARDED_BY(mutex);
   };
+  std::shared_ptr<State> state_;
+};
+
+template <typename T>
+class TaskResult<T>::Promise {
+ public:
+  void Set(T value) const {
+    absl::MutexLock lock(&state_->mutex);
+    state_->value = std::move(value);
+  }
+
+ private:
+  friend class TaskResult;
+  explicit Promise(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
   std::shared_ptr<State> state_;
 };
 

@@ -9,6 +9,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
@@ -43,20 +47,46 @@ ZSTD_DCtx* DecompressionContext() {
   return context.get();
 }
 
-// Compresses into at most `capacity` bytes; false if it does not
-// fit.
-bool CompressInto(std::string_view plain, int level, size_t capacity,
-                  std::string& out) {
-  out.resize(capacity);
-  const size_t result = ZSTD_compressCCtx(
-      CompressionContext(), out.data(), out.size(), plain.data(), plain.size(),
-      std::clamp(level, kMinZstdLevel, kMaxZstdLevel));
-  if (!ZSTD_isError(result)) {
-    out.resize(result);
-    return true;
+// Room of this thread for what is compressed before its length is known: no
+// chunk pays for clearing or growing a buffer of its own. Of large chunks,
+// which are rare, none is kept.
+class Scratch {
+ public:
+  std::span<char> AtLeast(size_t bytes) {
+    if (size_ < bytes) {
+      size_ = bytes;
+      bytes_ = std::make_unique_for_overwrite<char[]>(bytes);
+    }
+    return {bytes_.get(), bytes};
   }
-  if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) DieOfMemory();
-  return false;
+  void DropLarge() {
+    if (size_ <= kKeptBytes) return;
+    size_ = 0;
+    bytes_.reset();
+  }
+
+ private:
+  static constexpr size_t kKeptBytes = size_t{4} << 20;
+  size_t size_ = 0;
+  std::unique_ptr<char[]> bytes_;
+};
+
+// The frame, if it is at most `capacity` bytes long.
+std::optional<std::string> CompressWithin(std::string_view plain, int level,
+                                          size_t capacity) {
+  thread_local Scratch scratch;
+  const std::span<char> room = scratch.AtLeast(capacity);
+  const size_t result = ZSTD_compressCCtx(
+      CompressionContext(), room.data(), room.size(), plain.data(),
+      plain.size(), std::clamp(level, kMinZstdLevel, kMaxZstdLevel));
+  std::optional<std::string> frame;
+  if (!ZSTD_isError(result)) {
+    frame.emplace(room.data(), result);
+  } else if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) {
+    DieOfMemory();
+  }
+  scratch.DropLarge();
+  return frame;
 }
 
 absl::Status Damaged(std::string_view what) {
@@ -112,10 +142,8 @@ absl::Status CheckFrame(std::string_view payload, uint64_t plain_length) {
 }  // namespace
 
 std::string ZstdCompress(std::string_view plain, int level) {
-  std::string out;
   // The bound is never too small.
-  CompressInto(plain, level, ZSTD_compressBound(plain.size()), out);
-  return out;
+  return *CompressWithin(plain, level, ZSTD_compressBound(plain.size()));
 }
 
 absl::StatusOr<std::string> ZstdDecompress(std::string_view payload,
@@ -143,16 +171,14 @@ absl::StatusOr<std::string> ZstdDecompress(std::string_view payload,
 }
 
 EncodedPayload EncodeChunk(std::string_view plain, int level) {
-  EncodedPayload encoded;
   // With no more room than is worth it zstd gives up early.
   const size_t worth = plain.size() - (plain.size() + 31) / 32;
-  if (worth > 0 && CompressInto(plain, level, worth, encoded.payload)) {
-    encoded.encoding = Encoding::kZstd;
-    encoded.payload.shrink_to_fit();
-    return encoded;
+  if (worth > 0) {
+    if (auto frame = CompressWithin(plain, level, worth); frame.has_value()) {
+      return {.encoding = Encoding::kZstd, .payload = *std::move(frame)};
+    }
   }
-  encoded.payload.assign(plain);
-  return encoded;
+  return {.encoding = Encoding::kRaw, .payload = std::string(plain)};
 }
 
 absl::StatusOr<std::string> DecodePayload(Encoding encoding,
@@ -181,6 +207,15 @@ absl::StatusOr<std::string> DecodePayload(Encoding encoding,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "encoding ", static_cast<int>(encoding), " is unknown, must be 1 to 4"));
+}
+
+absl::StatusOr<std::string> TakePlain(Encoding encoding, std::string payload,
+                                      uint64_t plain_length) {
+  if (encoding == Encoding::kRaw && payload.size() == plain_length &&
+      plain_length <= kMaxRecordPlainBytes) {
+    return payload;
+  }
+  return DecodePayload(encoding, payload, plain_length);
 }
 
 }  // namespace cairn

@@ -46,5 +46,8 @@ EncodedPayload EncodeChunk(std::string_view plain, int level);
 absl::StatusOr<std::string> DecodePayload(Encoding encoding,
                                           std::string_view payload,
                                           uint64_t plain_length);
+// The same of a payload that is not needed any more: raw bytes are not copied.
+absl::StatusOr<std::string> TakePlain(Encoding encoding, std::string payload,
+                                      uint64_t plain_length);
 
 }  // namespace cairn

@@ -202,6 +202,19 @@ TEST(EncodeChunkTest, KeepsRawWhatShrinksTooLittle) {
   EXPECT_EQ(EncodeChunk(enough, 3).encoding, Encoding::kZstd);
 }
 
+TEST(DecodePayloadTest, RawBytesThatAreGivenAwayAreNotCopied) {
+  std::string raw(5000, 'r');
+  const char* const bytes = raw.data();
+  const absl::StatusOr<std::string> plain =
+      TakePlain(Encoding::kRaw, std::move(raw), 5000);
+  ASSERT_OK(plain);
+  EXPECT_EQ(plain->data(), bytes);
+  EXPECT_THAT(TakePlain(Encoding::kRaw, "abc", 4), IsDataLoss("3 bytes"));
+  EXPECT_THAT(TakePlain(Encoding::kZstd,
+                        EncodeChunk(std::string(5000, 'z'), 3).payload, 5000),
+              IsOkAndHolds(std::string(5000, 'z')));
+}
+
 TEST(DecodePayloadTest, RefusesWhatItMust) {
   EXPECT_THAT(DecodePayload(Encoding::kRaw, "abc", 4), IsDataLoss("3 bytes"));
   EXPECT_THAT(DecodePayload(Encoding::kZstd, "abc", 4),

@@ -78,7 +78,10 @@ struct Record {
   uint64_t plain_length = 0;  // bytes, 0..kMaxRecordPlainBytes
   Digest payload_digest;      // SHA-256 of `payload`
   uint64_t sequence = 0;      // catalog sequence of a manifest or event, else 0
-  std::string payload;        // at most kMaxRecordStoredBytes
+  // Of a put: whoever hands this over has decoded the very bytes that
+  // payload_digest is of, and found plain_length bytes of key.digest.
+  bool proved = false;
+  std::string payload;  // at most kMaxRecordStoredBytes
 };
 
 }  // namespace cairn

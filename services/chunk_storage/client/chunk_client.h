@@ -99,7 +99,8 @@ class ChunkClient {
 
   // Stores records and pins them; at most 64 MiB of payload and 4096 records
   // a call. Not durable before Sync. Proves each: payload digest, and in the
-  // plaintext domain that the payload decodes to the key's digest.
+  // plaintext domain, unless the record is `proved`, that the payload decodes
+  // to the key's digest.
   // InvalidArgument: a record that does not prove. ResourceExhausted
   // (STORAGE_FULL): nothing of this call may be relied on.
   virtual absl::StatusOr<PutReply> Put(const Call& call,

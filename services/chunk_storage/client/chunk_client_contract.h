@@ -184,6 +184,28 @@ TEST_P(ChunkClientContract, RefusesARecordThatDoesNotProve) {
   EXPECT_FALSE(IsPresent(good.key));
 }
 
+TEST_P(ChunkClientContract, TakesOnTrustOnlyWhatDecodingWouldShow) {
+  Record good = PlainRecord(RecordKind::kChunk, std::string(9999, 'z'));
+  good.proved = true;
+  std::vector<Record> bad(3, good);
+  bad[0].payload[0] ^= 1;
+  bad[1].payload_digest.bytes[0] ^= 1;
+  // Raw bytes are what the key is the digest of.
+  bad[2].encoding = Encoding::kRaw;
+  for (const Record& record : bad) {
+    EXPECT_THAT(client().Put(call_, session_, {good, record}),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_FALSE(IsPresent(good.key));
+
+  // The one case in which a sender's word counts: it is not decoded again.
+  Record trusted = good;
+  trusted.key.digest = Sha256("other bytes");
+  ASSERT_OK(client().Put(call_, session_, {good, trusted}));
+  EXPECT_TRUE(IsPresent(good.key));
+  EXPECT_TRUE(IsPresent(trusted.key));
+}
+
 TEST_P(ChunkClientContract, StoresEncryptedRecordsByTheirPayloadDigest) {
   Record record;
   record.key.domain.bytes[7] = 9;

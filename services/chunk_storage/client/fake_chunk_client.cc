@@ -193,9 +193,7 @@ absl::StatusOr<PutReply> FakeChunkClient::Put(const Call& call,
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(Datastore * datastore, FindForSession(call, session));
   RETURN_IF_ERROR(chunk_storage::CheckPut(records));
-  for (const Record& record : records) {
-    RETURN_IF_ERROR(chunk_storage::ProveRecord(record));
-  }
+  RETURN_IF_ERROR(chunk_storage::ProveRecords(records));
   if (full_) return Full();
   PutReply reply = {.incarnation = incarnation_};
   for (Record& record : records) {
@@ -236,9 +234,7 @@ absl::StatusOr<uint64_t> FakeChunkClient::Append(const Call& call,
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(Datastore * datastore, Find(call, ref));
   RETURN_IF_ERROR(chunk_storage::CheckAppend(records));
-  for (const Record& record : records) {
-    RETURN_IF_ERROR(chunk_storage::ProveRecord(record));
-  }
+  RETURN_IF_ERROR(chunk_storage::ProveRecords(records));
   if (full_) return Full();
   for (Record& record : records) {
     Stored& stored = datastore->records[record.key];

@@ -25,8 +25,9 @@ absl::StatusOr<RecordKind> KindFromProto(std::string_view field,
 }
 
 absl::StatusOr<Encoding> EncodingFromProto(std::string_view field,
-                                           v1::Encoding encoding) {
-  if (encoding < v1::ENCODING_RAW || encoding > v1::ENCODING_ENCRYPTED_ZSTD) {
+                                           model::v1::Encoding encoding) {
+  if (encoding < model::v1::ENCODING_RAW ||
+      encoding > model::v1::ENCODING_ENCRYPTED_ZSTD) {
     return absl::InvalidArgumentError(absl::StrCat(field, ".encoding is ",
                                                    static_cast<int>(encoding),
                                                    ", allowed are 1 to 4"));
@@ -67,11 +68,12 @@ absl::StatusOr<RecordKey> FromProto(std::string_view field,
 v1::RecordHeader HeaderToProto(const Record& record) {
   v1::RecordHeader proto;
   *proto.mutable_key() = ToProto(record.key);
-  proto.set_encoding(static_cast<v1::Encoding>(record.encoding));
+  proto.set_encoding(static_cast<model::v1::Encoding>(record.encoding));
   proto.set_plain_length(record.plain_length);
   proto.set_stored_length(record.payload.size());
   proto.set_payload_digest(std::string(record.payload_digest.view()));
   proto.set_sequence(record.sequence);
+  proto.set_proved(record.proved);
   return proto;
 }
 
@@ -91,6 +93,7 @@ absl::StatusOr<WireHeader> HeaderFromProto(std::string_view field,
                                    proto.payload_digest()));
   record.plain_length = proto.plain_length();
   record.sequence = proto.sequence();
+  record.proved = proto.proved();
   header.stored_length = proto.stored_length();
   return header;
 }

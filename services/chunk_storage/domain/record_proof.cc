@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -43,6 +43,63 @@ absl::Status CheckLengths(const Record& record, uint64_t stored_limit) {
         record.key.ToString(), " has ", record.plain_length, " plain and ",
         record.payload.size(), " stored bytes, allowed are ",
         kMaxRecordPlainBytes, " and ", stored_limit));
+  }
+  return absl::OkStatus();
+}
+
+// Digests that are computed side by side.
+constexpr size_t kProvedTogether = 4;
+
+absl::Status ProvePayloads(std::span<const Record> records) {
+  std::vector<std::string_view> payloads;
+  for (const Record& record : records) payloads.push_back(record.payload);
+  std::vector<Digest> digests(payloads.size());
+  Sha256Batch(payloads, digests);
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (digests[i] == records[i].payload_digest) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        records[i].key.ToString(), ": payload digest is ", digests[i].ToHex(),
+        ", stated was ", records[i].payload_digest.ToHex()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPlain(const Record& record, uint64_t length,
+                        const Digest& digest) {
+  if (length == record.plain_length && digest == record.key.digest) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      record.key.ToString(), ": decodes to ", length, " bytes of digest ",
+      digest.ToHex(), ", stated were ", record.plain_length, " bytes"));
+}
+
+// Of records whose payloads are proved.
+absl::Status ProvePlain(std::span<const Record> records) {
+  std::vector<const Record*> decoded;
+  std::vector<std::string> plain;
+  for (const Record& record : records) {
+    if (!record.key.domain.is_plaintext()) continue;
+    if (record.encoding == Encoding::kRaw) {
+      RETURN_IF_ERROR(
+          CheckPlain(record, record.payload.size(), record.payload_digest));
+      continue;
+    }
+    if (record.proved) continue;
+    absl::StatusOr<std::string> bytes =
+        DecodePayload(record.encoding, record.payload, record.plain_length);
+    if (!bytes.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(record.key.ToString(), ": ", bytes.status().message()));
+    }
+    decoded.push_back(&record);
+    plain.push_back(*std::move(bytes));
+  }
+  const std::vector<std::string_view> messages(plain.begin(), plain.end());
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  for (size_t i = 0; i < decoded.size(); ++i) {
+    RETURN_IF_ERROR(CheckPlain(*decoded[i], plain[i].size(), digests[i]));
   }
   return absl::OkStatus();
 }
@@ -101,30 +158,12 @@ absl::Status CheckAppend(std::span<const Record> records) {
   return absl::OkStatus();
 }
 
-absl::Status ProveRecord(const Record& record) {
-  const Digest payload_digest = Sha256(record.payload);
-  if (payload_digest != record.payload_digest) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        record.key.ToString(), ": payload digest is ", payload_digest.ToHex(),
-        ", stated was ", record.payload_digest.ToHex()));
-  }
-  if (!record.key.domain.is_plaintext()) return absl::OkStatus();
-  Digest digest = payload_digest;
-  uint64_t length = record.payload.size();
-  if (record.encoding != Encoding::kRaw) {
-    const absl::StatusOr<std::string> plain =
-        DecodePayload(record.encoding, record.payload, record.plain_length);
-    if (!plain.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(record.key.ToString(), ": ", plain.status().message()));
-    }
-    length = plain->size();
-    digest = Sha256(*plain);
-  }
-  if (length != record.plain_length || digest != record.key.digest) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        record.key.ToString(), ": decodes to ", length, " bytes of digest ",
-        digest.ToHex(), ", stated were ", record.plain_length, " bytes"));
+absl::Status ProveRecords(std::span<const Record> records) {
+  while (!records.empty()) {
+    const auto group = records.first(std::min(records.size(), kProvedTogether));
+    RETURN_IF_ERROR(ProvePayloads(group));
+    RETURN_IF_ERROR(ProvePlain(group));
+    records = records.subspan(group.size());
   }
   return absl::OkStatus();
 }

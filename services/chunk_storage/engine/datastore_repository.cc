@@ -89,7 +89,7 @@ absl::StatusOr<std::vector<bool>> DatastoreRepository::Pin(
 absl::StatusOr<PutReply> DatastoreRepository::Put(
     const SessionRef& session, std::span<const Record> records) {
   RETURN_IF_ERROR(CheckPut(records));
-  for (const Record& record : records) RETURN_IF_ERROR(ProveRecord(record));
+  RETURN_IF_ERROR(ProveRecords(records));
   ASSIGN_OR_RETURN(const std::vector<bool> present,
                    places_.Pin(KeysOf(records), session.epoch));
   const NewRecords fresh = ChooseNew(records, present);
@@ -144,7 +144,7 @@ absl::Status DatastoreRepository::Store(const Uuid& session, uint64_t epoch,
 absl::StatusOr<uint64_t> DatastoreRepository::Append(
     std::span<const Record> records) {
   RETURN_IF_ERROR(CheckAppend(records));
-  for (const Record& record : records) RETURN_IF_ERROR(ProveRecord(record));
+  RETURN_IF_ERROR(ProveRecords(records));
   // Nobody's epoch: a sweep spares manifests and events by other rules.
   constexpr uint64_t kNoEpoch = 0;
   ASSIGN_OR_RETURN(const std::vector<bool> present,

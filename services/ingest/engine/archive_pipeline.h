@@ -50,8 +50,9 @@ class ArchivePipeline {
  public:
   struct Options {
     uint64_t watermark_interval_bytes = uint64_t{32} << 20;
-    // A batch is handed out at one of these.
-    uint64_t batch_bytes = uint64_t{1} << 20;
+    // A batch is handed out at one of these: several chunks, whose digests are
+    // found side by side.
+    uint64_t batch_bytes = uint64_t{4} << 20;
     size_t batch_chunks = 64;
     // Batches of one stream that are worked on at one time: enough for all
     // cores of a small machine beside the wait for the store.

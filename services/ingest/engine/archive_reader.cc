@@ -1,11 +1,14 @@
 #include "services/ingest/engine/archive_reader.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/engine/read_error.h"
@@ -14,19 +17,13 @@
 namespace cairn::ingest {
 namespace {
 
+// Digests that are computed side by side.
+constexpr size_t kDecodedTogether = 4;
+
 // What a chunk costs from the time its record is fetched: its payload, about
 // as long as its bytes at worst, and its bytes.
 uint64_t CostOf(const ChunkEntry& entry) {
   return ArchiveReader::GuaranteeFor(entry.length);
-}
-
-// The payload of a raw record is the plain bytes: no copy.
-absl::StatusOr<std::string> PlainBytes(Record& record) {
-  if (record.encoding == Encoding::kRaw &&
-      record.payload.size() == record.plain_length) {
-    return std::move(record.payload);
-  }
-  return DecodePayload(record.encoding, record.payload, record.plain_length);
 }
 
 }  // namespace
@@ -59,6 +56,8 @@ ArchiveReader::ArchiveReader(const Options& options,
       account_(std::move(account)),
       caller_token_(call.cancellation),
       call_(call),
+      decoder_(dependencies.executor, kDecodedTogether,
+               [this](std::span<StoredChunk> chunks) { Decode(chunks); }),
       fetched_to_(range_.offset),
       position_(range_.offset) {
   call_.cancellation = &stop_;
@@ -210,34 +209,44 @@ absl::Status ArchiveReader::FetchChunk(const PlacedEntry& placed) {
     absl::MutexLock lock(&mutex_);
     ++decoding_;
   }
-  const absl::Status scheduled = dependencies_.executor->Schedule(
-      [this, kept, cost, encoded = **std::move(record)]() mutable {
-        Decode(kept, std::move(encoded), cost);
-      });
-  if (!scheduled.ok()) {
-    account_->Release(cost);
-    Finish(kept, scheduled);
-  }
+  decoder_.Add({.item = kept, .cost = cost, .record = **std::move(record)});
   return absl::OkStatus();
 }
 
-void ArchiveReader::Decode(Item* item, Record record, uint64_t cost) {
+void ArchiveReader::Decode(std::span<StoredChunk> chunks) {
   StageTimer timer(dependencies_.clock, dependencies_.metrics->decode_seconds);
-  absl::StatusOr<std::string> plain = PlainBytes(record);
-  if (plain.ok() && Sha256(*plain) != record.key.digest) {
-    plain =
-        WithReason(absl::DataLossError(absl::StrCat(
-                       record.key.ToString(), " decodes to bytes of digest ",
-                       Sha256(*plain).ToHex())),
-                   reason::kRecordDamaged);
+  std::vector<absl::StatusOr<std::string>> plain;
+  std::vector<std::string_view> messages;
+  for (StoredChunk& chunk : chunks) {
+    Record& record = chunk.record;
+    plain.push_back(TakePlain(record.encoding, std::move(record.payload),
+                              record.plain_length));
+    messages.push_back(plain.back().ok() ? *plain.back() : std::string_view());
   }
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const RecordKey& key = chunks[i].record.key;
+    if (plain[i].ok() && digests[i] != key.digest) {
+      plain[i] = WithReason(absl::DataLossError(absl::StrCat(
+                                key.ToString(), " decodes to bytes of digest ",
+                                digests[i].ToHex())),
+                            reason::kRecordDamaged);
+    }
+    FinishDecoded(chunks[i], std::move(plain[i]));
+  }
+}
+
+// The reader may go as soon as the last chunk is finished.
+void ArchiveReader::FinishDecoded(const StoredChunk& chunk,
+                                  absl::StatusOr<std::string> plain) {
   if (!plain.ok()) {
-    account_->Release(cost);
-    Finish(item, Describe(plain.status(), item->entry));
+    account_->Release(chunk.cost);
+    Finish(chunk.item, Describe(plain.status(), chunk.item->entry));
     return;
   }
-  Finish(item,
-         std::make_shared<const Plain>(*std::move(plain), account_, cost));
+  Finish(chunk.item, std::make_shared<const Plain>(*std::move(plain), account_,
+                                                   chunk.cost));
 }
 
 void ArchiveReader::Push(std::unique_ptr<Item> item) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrency/batcher.h"
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/executor.h"
 #include "common/model/archive.h"
 #include "common/model/call.h"
 #include "common/model/names.h"
+#include "common/model/record.h"
 #include "common/time/clock.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/snapshot_lease.h"
@@ -89,13 +92,22 @@ class ArchiveReader {
     std::shared_ptr<const Plain> plain;
   };
 
+  // A record that waits to be decoded and proved.
+  struct StoredChunk {
+    Item* item = nullptr;
+    uint64_t cost = 0;
+    Record record;
+  };
+
   bool HasRoom() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void StartFetching();
   void Fetch();
   absl::StatusOr<bool> FetchOne();
   absl::Status OpenWindow();
   absl::Status FetchChunk(const PlacedEntry& entry);
-  void Decode(Item* item, Record record, uint64_t cost);
+  void Decode(std::span<StoredChunk> chunks);
+  void FinishDecoded(const StoredChunk& chunk,
+                     absl::StatusOr<std::string> plain);
   void Push(std::unique_ptr<Item> item);
   void Finish(Item* item, absl::StatusOr<std::shared_ptr<const Plain>> plain);
   absl::Status Describe(const absl::Status& error,
@@ -112,6 +124,8 @@ class ArchiveReader {
   CancellationToken::CallbackId caller_callback_ = 0;
   CancellationToken stop_;
   Call call_;  // with stop_ as its token
+
+  Batcher<StoredChunk> decoder_;
 
   // Of the fetching task; it is one at a time.
   std::vector<PlacedEntry> window_;

@@ -1,20 +1,30 @@
 #include "services/ingest/engine/given_entry.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "common/chunking/zero_run.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::ingest {
 namespace {
 
+// Digests that are computed side by side. Bounds the decoded bytes, for which
+// each has its budget.
+constexpr size_t kProvedTogether = 4;
+
 absl::Status Mismatch(std::string text) {
   return WithReason(absl::InvalidArgumentError(text), reason::kChunkMismatch);
+}
+
+absl::Status At(const GivenEntry& item, const absl::Status& status) {
+  if (status.ok()) return status;
+  return WithContext(status, absl::StrCat("chunk at ", item.offset));
 }
 
 }  // namespace
@@ -43,42 +53,77 @@ void ChunkPayload::Append(std::string bytes) {
   bytes_.append(bytes);
 }
 
-absl::Status ChunkPayload::Prove(const Digest& digest, bool* is_zero) {
-  std::string decoded;
-  std::string_view plain = bytes_;
+absl::Status ChunkPayload::Decode() {
   if (encoding_ != Encoding::kRaw) {
     absl::StatusOr<std::string> bytes =
         DecodePayload(encoding_, bytes_, plain_length_);
     if (!bytes.ok()) return Mismatch(std::string(bytes.status().message()));
-    decoded = *std::move(bytes);
-    plain = decoded;
+    decoded_ = *std::move(bytes);
   }
-  if (plain.size() != plain_length_) {
-    return Mismatch(absl::StrCat("payload has ", plain.size(),
-                                 " plain bytes, its sender says ",
-                                 plain_length_));
-  }
-  const Digest found = Sha256(plain);
-  if (found != digest) {
+  if (plain().size() == plain_length_) return absl::OkStatus();
+  return Mismatch(absl::StrCat("payload has ", plain().size(),
+                               " plain bytes, its sender says ",
+                               plain_length_));
+}
+
+absl::Status ChunkPayload::Conclude(const Digest& stated, const Digest& plain,
+                                    const Digest& payload) {
+  if (plain != stated) {
     return Mismatch(absl::StrCat("payload decodes to bytes of digest ",
-                                 found.ToHex(), ", its sender says ",
-                                 digest.ToHex()));
+                                 plain.ToHex(), ", its sender says ",
+                                 stated.ToHex()));
   }
-  *is_zero = IsAllZero(plain);
-  std::string().swap(decoded);
+  payload_digest_ = payload;
+  is_zero_ = IsAllZero(this->plain());
+  std::string().swap(decoded_);
   account_->Release(cost_ - stored_length_);
   cost_ = stored_length_;
   return absl::OkStatus();
 }
 
+absl::Status ChunkPayload::ProveTogether(std::span<GivenEntry* const> sent) {
+  // Of each the plain bytes; behind them of those that are encoded the
+  // payload, whose digest is needed to store it.
+  std::vector<std::string_view> messages;
+  for (const GivenEntry* item : sent)
+    messages.push_back(item->payload->plain());
+  for (const GivenEntry* item : sent) {
+    if (item->payload->encoding_ == Encoding::kRaw) continue;
+    messages.push_back(item->payload->bytes_);
+  }
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
+  size_t encoded = sent.size();
+  for (size_t i = 0; i < sent.size(); ++i) {
+    const GivenEntry& item = *sent[i];
+    const bool raw = item.payload->encoding_ == Encoding::kRaw;
+    RETURN_IF_ERROR(
+        At(item, item.payload->Conclude(item.entry.digest, digests[i],
+                                        digests[raw ? i : encoded++])));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProveSent(std::span<GivenEntry> given) {
+  std::vector<GivenEntry*> together;
+  for (GivenEntry& item : given) {
+    if (item.from != GivenEntry::From::kSent) continue;
+    RETURN_IF_ERROR(At(item, item.payload->Decode()));
+    together.push_back(&item);
+    if (together.size() < kProvedTogether) continue;
+    RETURN_IF_ERROR(ChunkPayload::ProveTogether(together));
+    together.clear();
+  }
+  return ChunkPayload::ProveTogether(together);
+}
+
 Record ChunkPayload::TakeRecord(const RecordKey& key) {
-  Record record{
-      .key = key, .encoding = encoding_, .plain_length = plain_length_};
-  // The payload of a raw record is what the key is the digest of.
-  record.payload_digest =
-      encoding_ == Encoding::kRaw ? key.digest : Sha256(bytes_);
-  record.payload = std::move(bytes_);
-  return record;
+  return {.key = key,
+          .encoding = encoding_,
+          .plain_length = plain_length_,
+          .payload_digest = payload_digest_,
+          .proved = true,
+          .payload = std::move(bytes_)};
 }
 
 }  // namespace cairn::ingest

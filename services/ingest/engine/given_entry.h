@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,8 @@
 #include "services/ingest/engine/stream_budget.h"
 
 namespace cairn::ingest {
+
+struct GivenEntry;
 
 // The payload of a chunk as a client sends it, and what it costs: its own
 // bytes, and where it must be decoded also the plain ones.
@@ -33,23 +36,33 @@ class ChunkPayload {
   // Not more than stored_length in all.
   void Append(std::string bytes);
 
-  // Decodes it and proves that it is what its sender says: `plain_length`
-  // bytes of `digest`. Sets `is_zero` if all of them are. InvalidArgument
-  // (CHUNK_MISMATCH).
-  absl::Status Prove(const Digest& digest, bool* is_zero);
-
-  // Only after Prove, and once: the payload's own bytes.
+  // Only after ProveSent, and once: the payload's own bytes.
   Record TakeRecord(const RecordKey& key);
 
   uint64_t plain_length() const { return plain_length_; }
+  // Only after ProveSent: all plain bytes are zero.
+  bool is_zero() const { return is_zero_; }
 
  private:
+  friend absl::Status ProveSent(std::span<GivenEntry> given);
+
+  absl::Status Decode();
+  std::string_view plain() const {
+    return encoding_ == Encoding::kRaw ? bytes_ : decoded_;
+  }
+  static absl::Status ProveTogether(std::span<GivenEntry* const> sent);
+  absl::Status Conclude(const Digest& stated, const Digest& plain,
+                        const Digest& payload);
+
   const std::shared_ptr<StreamBudget::Account> account_;
   const Encoding encoding_;
   const uint64_t stored_length_;
   const uint64_t plain_length_;
   uint64_t cost_;
   std::string bytes_;
+  std::string decoded_;  // between Decode and Conclude, unless raw
+  Digest payload_digest_;
+  bool is_zero_ = false;
 };
 
 // An entry of an archive that a client gave and not bytes to cut.
@@ -64,5 +77,10 @@ struct GivenEntry {
   From from = From::kSent;
   std::unique_ptr<ChunkPayload> payload;  // of kSent
 };
+
+// Decodes the payloads of those that were sent and proves that they are what
+// their sender says: `entry.length` bytes of `entry.digest`. InvalidArgument
+// (CHUNK_MISMATCH) says at which offset one is not.
+absl::Status ProveSent(std::span<GivenEntry> given);
 
 }  // namespace cairn::ingest

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/chunking/zero_run.h"
 #include "common/compression/zstd.h"
-#include "common/digest/sha256.h"
+#include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/domain/reuse.h"
@@ -54,10 +54,24 @@ Record EncodeRecord(const RecordKey& key, const CutChunk& chunk, int level) {
   EncodedPayload encoded = EncodeChunk(plain, level);
   record.encoding = encoded.encoding;
   record.payload = std::move(encoded.payload);
-  // The payload of a raw record is what the key is the digest of.
-  record.payload_digest =
-      record.encoding == Encoding::kRaw ? key.digest : Sha256(record.payload);
   return record;
+}
+
+void SetPayloadDigests(std::vector<Record>& records) {
+  std::vector<Record*> encoded;
+  std::vector<std::string_view> payloads;
+  for (Record& record : records) {
+    // The payload of a raw record is what the key is the digest of.
+    record.payload_digest = record.key.digest;
+    if (record.encoding == Encoding::kRaw) continue;
+    encoded.push_back(&record);
+    payloads.push_back(record.payload);
+  }
+  std::vector<Digest> digests(payloads.size());
+  Sha256Batch(payloads, digests);
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    encoded[i]->payload_digest = digests[i];
+  }
 }
 
 }  // namespace
@@ -82,15 +96,20 @@ RecordSink::HashedRun RecordSink::Hash(
     const std::vector<CutChunk>& chunks) const {
   HashedRun run;
   run.entries.reserve(chunks.size());
+  std::vector<std::vector<std::string_view>> pieces;
+  for (const CutChunk& chunk : chunks) {
+    const bool is_hole = IsZero(chunk);
+    run.entries.push_back({.is_hole = is_hole, .length = chunk.length});
+    pieces.push_back(is_hole ? std::vector<std::string_view>() : Views(chunk));
+  }
+  const std::vector<Sha256Message> messages(pieces.begin(), pieces.end());
+  std::vector<Digest> digests(messages.size());
+  Sha256Batch(messages, digests);
   absl::flat_hash_map<Digest, size_t> seen;
   for (size_t i = 0; i < chunks.size(); ++i) {
-    ChunkEntry& entry =
-        run.entries.emplace_back(ChunkEntry{.length = chunks[i].length});
-    if (IsZero(chunks[i])) {
-      entry.is_hole = true;
-      continue;
-    }
-    entry.digest = Sha256(Views(chunks[i]));
+    ChunkEntry& entry = run.entries[i];
+    if (entry.is_hole) continue;
+    entry.digest = digests[i];
     if (!seen.emplace(entry.digest, i).second) continue;
     run.keys.push_back({.kind = RecordKind::kChunk, .digest = entry.digest});
     run.first.push_back(i);
@@ -114,6 +133,7 @@ absl::Status RecordSink::StoreMissing(const Call& call,
       ++totals.new_chunk_count;
       totals.new_plain_bytes += chunk.length;
     }
+    SetPayloadDigests(records);
   }
   return Put(call, std::move(records), totals);
 }
@@ -212,15 +232,11 @@ RecordSink::GivenKeys::GivenKeys(const std::vector<GivenEntry>& given) {
 absl::Status RecordSink::ProveGiven(std::vector<GivenEntry>& given,
                                     WriteTotals& totals) const {
   StageTimer timer(clock_, metrics_->hash_seconds);
+  RETURN_IF_ERROR(ProveSent(given));
   for (GivenEntry& item : given) {
     ChunkEntry& entry = item.entry;
     if (item.from == GivenEntry::From::kSent) {
-      bool is_zero = false;
-      const absl::Status proved = item.payload->Prove(entry.digest, &is_zero);
-      if (!proved.ok()) {
-        return WithContext(proved, absl::StrCat("chunk at ", item.offset));
-      }
-      if (is_zero) {
+      if (item.payload->is_zero()) {
         entry = {.is_hole = true, .length = entry.total_length()};
         totals.hole_bytes += entry.length;
         continue;
