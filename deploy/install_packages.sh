@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Installs what Debian 12 needs to build and test this tree.
 #
-#   deploy/install_packages.sh [build|test|all]      default: all
+#   deploy/install_packages.sh [build|test|all|benchmark]      default: all
 #
-#   build   compiler, Bazel, libraries: enough for `bazel build //...`
-#   test    what tests and checks call besides
+#   build       compiler, Bazel, libraries: enough for `bazel build //...`
+#   test        what tests and checks call besides
+#   all         build and test
+#   benchmark   the tools that tests/benchmark/compare.sh compares with; one
+#               that is not to be had is told, and is no failure
 #
 # Asks dpkg first and installs only what is missing, so that a second call
 # changes nothing and needs no network. Uses sudo if it is not root. Starts no
@@ -47,7 +50,20 @@ readonly TEST_PACKAGES=(
   python3-grpcio
   python3-protobuf
   strace
+  time
   xfsprogs
+)
+
+readonly BENCHMARK_PACKAGES=(
+  borgbackup
+  casync
+  e2fsprogs
+  openssl
+  python3-grpcio
+  python3-protobuf
+  restic
+  time
+  zstd
 )
 
 # Prints the packages among its arguments that are not fully installed.
@@ -57,6 +73,19 @@ missing_packages() {
     if [[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" \
       2>/dev/null)" != installed ]]; then
       echo "$package"
+    fi
+  done
+}
+
+# Prints the packages among its arguments that can be installed, and tells
+# of the others.
+available_packages() {
+  local package
+  for package in "$@"; do
+    if apt-cache policy "$package" | grep -q '^  Candidate: [^(]'; then
+      echo "$package"
+    else
+      echo "not to be had here: $package" >&2
     fi
   done
 }
@@ -85,8 +114,9 @@ main() {
     build) packages=("${BUILD_PACKAGES[@]}") ;;
     test) packages=("${TEST_PACKAGES[@]}") ;;
     all) packages=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
+    benchmark) packages=("${BENCHMARK_PACKAGES[@]}") ;;
     *)
-      echo "usage: $0 [build|test|all], got: $1" >&2
+      echo "usage: $0 [build|test|all|benchmark], got: $1" >&2
       exit 2
       ;;
   esac
@@ -101,6 +131,10 @@ main() {
   forbid_daemons
   local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
   as_root "${apt[@]}" update
+  if [[ "${1:-all}" == benchmark ]]; then
+    mapfile -t missing < <(available_packages "${missing[@]}")
+    ((${#missing[@]})) || return 0
+  fi
   as_root env DEBIAN_FRONTEND=noninteractive \
     "${apt[@]}" install --no-install-recommends "${missing[@]}"
 }

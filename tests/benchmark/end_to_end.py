@@ -14,19 +14,15 @@ CPU seconds a GiB and peak memory of each process. The source lies in memory
 import argparse
 import json
 import os
-import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 
 from cli import Cli
+from measure import (GIB, MIB, Command, Failed, ServerCosts, disk_limit,
+                     pipe_limit, run)
 from suite import Suite, binaries_from
 
-MIB = 1 << 20
-GIB = 1 << 30
-TICKS = os.sysconf("SC_CLK_TCK")
 HALF_COMPRESSIBLE = bytes(range(16)) * 16
 
 
@@ -40,64 +36,20 @@ def make_source(path, size_bytes):
             file.write(piece)
 
 
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1]
-    fields = fields.split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-class Run:
+def measure_command(suite, size_bytes, command, environment):
     """One timed command, with what each process spent on it."""
-
-    def __init__(self, suite):
-        self.suite = suite
-        for process in suite.processes.values():
-            # Peak memory counts from here.
-            pathlib.Path(f"/proc/{process.pid}/clear_refs").write_text("5")
-        self.before = {name: cpu_seconds(process.pid)
-                       for name, process in suite.processes.items()}
-
-    def measure(self, size_bytes, command, environment):
-        start = time.monotonic()
-        process = subprocess.Popen(command, env=environment,
-                                   stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - start
-        if process.returncode != 0:
-            raise RuntimeError(f"{command}: exit code {process.returncode}\n"
-                               + self.suite.log_tail())
-        gib = size_bytes / GIB
-        processes = {"cairn": {
-            "cpu_seconds_per_gib": (usage.ru_utime + usage.ru_stime) / gib,
-            "peak_mib": usage.ru_maxrss / 1024}}
-        peaks = self.suite.peak_bytes()
-        for name, running in self.suite.processes.items():
-            spent = cpu_seconds(running.pid) - self.before[name]
-            processes[name] = {"cpu_seconds_per_gib": spent / gib,
-                               "peak_mib": peaks[name] / MIB}
-        return {"mib_per_second": size_bytes / MIB / seconds,
-                "seconds": seconds, "processes": processes}
-
-
-def pipe_limit(source, size_bytes):
-    """MiB/s of the same bytes through one pipe and nothing else."""
-    start = time.monotonic()
-    subprocess.run(f"cat '{source}' | cat > /dev/null", shell=True,
-                   check=True)
-    return size_bytes / MIB / (time.monotonic() - start)
-
-
-def disk_limit(source, size_bytes, folder):
-    """MiB/s of the same bytes written to the disk and synced."""
-    target = os.path.join(folder, "limit")
-    start = time.monotonic()
-    subprocess.run(["dd", f"if={source}", f"of={target}", "bs=1M",
-                    "conv=fsync", "status=none"], check=True)
-    seconds = time.monotonic() - start
-    os.unlink(target)
-    return size_bytes / MIB / seconds
+    servers = ServerCosts(suite)
+    try:
+        timed = run([Command("cairn", command)], environment)
+    except Failed as error:
+        raise RuntimeError(f"{error}\n{suite.log_tail()}") from error
+    gib = size_bytes / GIB
+    return {"mib_per_second": size_bytes / MIB / timed.seconds,
+            "seconds": timed.seconds,
+            "processes": {
+                name: {"cpu_seconds_per_gib": cost.cpu_seconds / gib,
+                       "peak_mib": cost.peak_mib}
+                for name, cost in (timed.costs | servers.taken()).items()}}
 
 
 def measure_form(options, form, source, size_bytes):
@@ -112,8 +64,9 @@ def measure_form(options, form, source, size_bytes):
                 ("ingest unique", ["backup", "host/a", f"a.raw:{source}"]),
                 ("ingest duplicate", ["backup", "host/b", f"a.raw:{source}"]),
                 ("restore", ["restore", "host/a/latest", "a.raw", "-"])):
-            results[name] = Run(suite).measure(
-                size_bytes, [cairn.binary, *arguments], cairn.environment)
+            results[name] = measure_command(
+                suite, size_bytes, [cairn.binary, *arguments],
+                cairn.environment)
         return results
     finally:
         suite.kill()

@@ -23,11 +23,14 @@ class Authority:
         subprocess.run(["openssl", *arguments], check=True,
                        capture_output=True)
 
-    def issue(self, name):
-        """Files NAME.pem and NAME.key of the common name `name`."""
+    def issue(self, name, uri=None):
+        """Files NAME.pem and NAME.key of the common name `name`.
+
+        `uri`: the SPIFFE id that the certificate has besides."""
         extensions = self.path(f"{name}.ext")
         with open(extensions, "w", encoding="ascii") as file:
-            file.write("subjectAltName=IP:127.0.0.1\n")
+            file.write("subjectAltName=IP:127.0.0.1"
+                       + (f",URI:{uri}" if uri else "") + "\n")
         self._openssl("req", "-newkey", "ec", "-pkeyopt",
                       "ec_paramgen_curve:prime256v1", "-nodes",
                       "-subj", f"/CN={name}",

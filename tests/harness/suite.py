@@ -13,6 +13,7 @@ import grpc
 from client import Client
 
 READY_SECONDS = 60
+POLL_SECONDS = 0.02
 SERVICES = ("index", "chunk_storage", "maintenance", "ingest")
 
 
@@ -43,6 +44,7 @@ class Suite:
         self.lease_seconds = lease_seconds
         self.metrics = metrics  # whether each process serves /metrics
         self.prefix = []  # a program that runs each process, such as strace
+        self.credentials = None  # of this process towards the front door
         self.processes = {}
         self.log_path = os.path.join(sockets, "log")
         # The front door in use.
@@ -50,6 +52,14 @@ class Suite:
 
     def socket(self, name):
         return "unix:" + os.path.join(self.sockets, f"{name}.sock")
+
+    def listen(self, name):
+        """The address that the process is told to listen on."""
+        return self.socket(name)
+
+    def address(self, name):
+        """Where the other services find it."""
+        return self.socket(name)
 
     def data_dir(self, name):
         return (self.data if name == "cairnd"
@@ -60,7 +70,7 @@ class Suite:
         command = self.prefix + [
             self.binaries[program],
             f"--data-dir={self.data_dir(name)}",
-            f"--listen={self.socket(name)}",
+            f"--listen={self.listen(name)}",
             f"--metrics-listen={'127.0.0.1:0' if self.metrics else ''}"]
         if self.drain_seconds is not None:
             command.append(f"--drain-timeout={self.drain_seconds}s")
@@ -70,10 +80,10 @@ class Suite:
             command += [f"{prefix}lease-ttl={self.lease_seconds}s",
                         f"{prefix}session-idle-timeout=0s"]
         if program in ("ingest", "maintenance"):
-            command += [f"--index={self.socket('index')}",
-                        f"--chunk-storage={self.socket('chunk_storage')}"]
+            command += [f"--index={self.address('index')}",
+                        f"--chunk-storage={self.address('chunk_storage')}"]
         if program == "ingest":
-            command += [f"--maintenance={self.socket('maintenance')}"]
+            command += [f"--maintenance={self.address('maintenance')}"]
         return command + self.extra + self.arguments.get(program, [])
 
     def start(self, names=None, wait=True, everything=True):
@@ -97,7 +107,8 @@ class Suite:
         Without `everything`: until it answers, whatever is damaged behind."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
-            client = Client(target or self.target)
+            client = Client(target or self.target,
+                            credentials=self.credentials)
             try:
                 if not everything:
                     client.datastores(seconds=2)
@@ -108,18 +119,31 @@ class Suite:
                     raise NotReady(f"waits for {waiting}")
                 return
             except (grpc.RpcError, NotReady) as error:
-                for name, process in self.processes.items():
-                    if process.poll() is not None:
-                        raise RuntimeError(
-                            f"{name} exited with {process.returncode}:\n"
-                            + self.log_tail()) from error
-                if time.monotonic() > deadline:
-                    raise RuntimeError(
-                        f"not ready after {READY_SECONDS} s: {error}\n"
-                        + self.log_tail()) from error
-                time.sleep(0.02)
+                self._wait_longer(deadline, error)
             finally:
                 client.close()
+
+    def await_port(self, name):
+        """The port of the process `name`, once it listens."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                return self.port(name)
+            except IndexError as error:
+                self._wait_longer(deadline, error)
+
+    def _wait_longer(self, deadline, error):
+        """A moment, while the processes live and the deadline is ahead."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"{name} exited with {process.returncode}:\n"
+                    + self.log_tail()) from error
+        if time.monotonic() > deadline:
+            raise RuntimeError(
+                f"not ready after {READY_SECONDS} s: {error}\n"
+                + self.log_tail()) from error
+        time.sleep(POLL_SECONDS)
 
     def tell_dead(self):
         """Prints what ended without being asked to, and the log's end."""
