@@ -2,7 +2,7 @@
 """Cairn beside restic, borg and casync, on the same machine and input.
 
   compare.py --binaries=FOLDER [--size=MIB] [--rounds=N] [--rows=ROW,...]
-             [--tools=TOOL,...] [--folder=FOLDER] [--json=FILE]
+             [--tools=TOOL,...] [--folder=FOLDER] [--json=FILE] [--warm]
 
 Every tool goes through the same steps in turn, round by round, over a fresh
 repository; sources and repositories are cold, and what comes back is compared
@@ -12,6 +12,7 @@ or not a figure was reached; README.md says what each row is.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -23,7 +24,7 @@ import machine
 import stages
 import summary
 from cairn_tool import Cairn
-from measure import Failed, apparent_bytes
+from measure import apparent_bytes
 from peers import PEERS
 from rows import GROUPS, ROWS, Bench
 from suite import binaries_from
@@ -52,14 +53,17 @@ def words_of(allowed):
 
 def parse(arguments):
     parser = argparse.ArgumentParser()
-    parser.add_argument("--binaries", required=True)
+    parser.add_argument("--binaries", required=True,
+                        type=os.path.abspath)
     parser.add_argument("--size", type=int, default=512, metavar="MIB")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=words_of(ALL_ROWS),
                         default=list(ALL_ROWS))
     parser.add_argument("--tools", type=words_of(TOOLS), default=list(TOOLS))
-    parser.add_argument("--folder", default=default_folder())
+    parser.add_argument("--folder", default=default_folder(),
+                        type=os.path.abspath)
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--warm", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -77,21 +81,34 @@ def tools_of(row, options):
                      if name in row.peers and PEERS[name].is_installed()]
 
 
+def missing_of(row, options):
+    return [name for name in chosen_peers(options.tools)
+            if name in row.peers and not PEERS[name].is_installed()]
+
+
 def rows_of(options):
     names = {name for group in options.rows for name in GROUPS.get(group, ())}
     return [row for row in ROWS if row.name in names]
 
 
-def source_bytes(folder, row, step):
-    path = os.path.join(folder, step.source)
-    if row.path == "-":
+@functools.cache
+def source_bytes(path, as_pipe):
+    if as_pipe:
         return machine.pipe_bytes(path)
     if os.path.isdir(path):
         return apparent_bytes(path)
     return os.path.getsize(path)
 
 
+def sizes_of(rows, folder):
+    """Bytes of the source by row and step."""
+    return {row.name: {step.name: source_bytes(
+        os.path.join(folder, step.source), row.path == "-")
+        for step in row.steps} for row in rows}
+
+
 def measure_rows(options, folder):
+    """All samples, and what failed."""
     binaries = binaries_from(options.binaries)
 
     def make_tool(name, form, place):
@@ -100,24 +117,25 @@ def measure_rows(options, folder):
         return Cairn(place, binaries, *form, name=name)
 
     samples = []
-    bench = Bench(folder, options.folder, make_tool)
+    bench = Bench(folder, options.folder, make_tool, options.warm)
     try:
         for row in rows_of(options):
             samples += bench.rounds(row, tools_of(row, options),
                                     options.rounds)
     finally:
         bench.close()
-    return samples
+    return samples, bench.failures
 
 
 def print_section(title, lines):
     print(f"\n## {title}\n", *lines, sep="\n", flush=True)
 
 
-def print_rows(rows, results, sizes):
-    for row in rows:
+def print_rows(options, results, sizes):
+    for row in rows_of(options):
         print_section(f"{row.name}: {row.title}", summary.row_table(
-            results[row.name], row.cairns[0][0], sizes[row.name]))
+            results.get(row.name, {}), row.cairns[0][0], sizes[row.name],
+            missing_of(row, options)))
 
 
 def print_limits(limits):
@@ -139,12 +157,10 @@ def compare(options):
     if "limits" in options.rows:
         report["limits"] = machine.limits(folder, options.rounds)
         print_limits(report["limits"])
-    rows = rows_of(options)
-    sizes = {row.name: {step.name: source_bytes(folder, row, step)
-                        for step in row.steps} for row in rows}
-    report["samples"] = measure_rows(options, folder)
+    sizes = sizes_of(rows_of(options), folder)
+    report["samples"], report["failures"] = measure_rows(options, folder)
     results = summary.summarize(report["samples"])
-    print_rows(rows, results, sizes)
+    print_rows(options, results, sizes)
     values = {}
     if "stages" in options.rows:
         report["stages"] = stages.run(
@@ -162,14 +178,13 @@ def compare(options):
 def main():
     options = parse(sys.argv[1:])
     os.makedirs(options.folder, exist_ok=True)
-    try:
-        report = compare(options)
-    except Failed as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
+    report = compare(options)
     if options.json:
         pathlib.Path(options.json).write_text(
             json.dumps(report, indent=2) + "\n")
+    if report["failures"]:
+        print_section("FAILED", report["failures"])
+        return 1
     return 0
 
 

@@ -15,7 +15,7 @@ import stages
 import summary
 from measure import Command, Failed
 from peers import PEERS
-from rows import ROWS
+from rows import ROWS, Bench
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -72,6 +72,12 @@ class Summaries(unittest.TestCase):
                                    " cairn 12 | 0 | 0.0 | 3 |")
         self.assertEqual(lines[3], "| first | restic | 4.00 | 2.00 | 0.25 |"
                                    " 8.00 |  | 0 | 0.0 | 3 |")
+
+
+    def test_a_tool_that_is_not_there_is_told(self):
+        lines = summary.row_table({}, "cairn", {}, ["casync"])
+        self.assertIn("| casync | not installed |", lines[-1])
+        self.assertEqual(lines[-1].count("|"), lines[0].count("|"))
 
 
 class Figures(unittest.TestCase):
@@ -144,6 +150,70 @@ class Figures(unittest.TestCase):
         for row, step, tool, base, _ in figures.FORMS:
             self.assertIn((row, step), steps)
             self.assertLessEqual({tool, base}, tools[row])
+
+
+class CopyTool:
+    """Keeps one copy of a file; gives back `restored`, if that is said."""
+
+    servers = None
+    environment = None
+
+    def __init__(self, folder, restored=None):
+        self.repository = folder
+        self.restored = restored
+        self.copy = os.path.join(folder, "copy")
+
+    def back_up(self, path, number, again):
+        return [Command("cp", ["cp", path, self.copy])]
+
+    def restore(self, path, number, target):
+        target = os.path.join(target, path)
+        copy = ["sh", "-c", 'printf %s "$1" > "$2"', "sh", self.restored,
+                target] if self.restored else ["cp", self.copy, target]
+        return [Command("cp", copy)], target
+
+    def repository_bytes(self):
+        return measure.apparent_bytes(self.repository)
+
+    def warm_up(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Rounds(unittest.TestCase):
+
+    def run_row(self, **options):
+        with tempfile.TemporaryDirectory() as folder:
+            source = pathlib.Path(folder, "corpus")
+            source.mkdir()
+            (source / "vm.img").write_bytes(b"before")
+            (source / "vm2.img").write_bytes(b"afterwards")
+            bench = Bench(source, folder, lambda name, form, place: CopyTool(
+                place, **options), warm=True)
+            row = ROWS[0]._replace(cairns=(), peers=("one", "two"))
+            samples = list(bench.rounds(row, row.peers, 2))
+            bench.close()
+            self.assertEqual(os.listdir(folder), ["corpus"])
+        return samples, bench.failures
+
+    def test_tools_take_turns_through_all_steps(self):
+        samples, failures = self.run_row()
+        self.assertEqual(failures, [])
+        self.assertEqual(
+            [(s["round"], s["tool"], s["step"]) for s in samples],
+            [(round_, tool, step) for round_ in (0, 1)
+             for tool in ("one", "two")
+             for step in ("first", "again", "changed", "restore")])
+        self.assertEqual([s["repository_bytes"] for s in samples[:4]],
+                         [6, 6, 10, 10])
+
+    def test_a_wrong_restore_is_a_failure_and_gives_no_number(self):
+        samples, failures = self.run_row(restored="something else")
+        self.assertEqual(len(failures), 4)
+        self.assertIn("not what was backed up", failures[0])
+        self.assertNotIn("restore", {s["step"] for s in samples})
 
 
 class Stages(unittest.TestCase):

@@ -77,12 +77,18 @@ def tar_of(folder):
 
 
 class Bench:
-    """Runs rows over one corpus, in a folder of its own below `folder`."""
+    """Runs rows over one corpus, in a folder of its own below `folder`.
 
-    def __init__(self, corpus, folder, make_tool):
+    `make_tool(name, form, folder)`: over an empty folder; `form` is the form
+    and the way of one of Cairn's, else None. `warm`: caches stay as they are.
+    """
+
+    def __init__(self, corpus, folder, make_tool, warm=False):
+        self.failures = []  # texts
         self.corpus = corpus
         self.folder = tempfile.mkdtemp(prefix="run-", dir=folder)
-        self.make_tool = make_tool  # (name, form and way or None, folder)
+        self.make_tool = make_tool
+        self.warm = warm
         self.sources = os.path.join(self.folder, "sources")
         self._link_sources()
 
@@ -106,7 +112,11 @@ class Bench:
             for tool in tools:
                 print(f"{row.name}: round {number + 1}: {tool}",
                       file=sys.stderr, flush=True)
-                yield from self._round(row, tool, number)
+                try:
+                    yield from self._round(row, tool, number)
+                except Failed as error:
+                    print(error, file=sys.stderr, flush=True)
+                    self.failures.append(str(error))
 
     def _round(self, row, name, number):
         folder = tempfile.mkdtemp(prefix="tool-", dir=self.folder)
@@ -157,7 +167,8 @@ class Bench:
             shutil.rmtree(target)
 
     def _timed(self, tool, commands, output=os.devnull):
-        measure.make_cold([self.sources, tool.repository])
+        if not self.warm:
+            measure.make_cold([self.sources, tool.repository])
         tool.warm_up()
         servers = tool.servers and measure.ServerCosts(tool.servers)
         timed = measure.run(commands, tool.environment, self.sources, output)

@@ -24,6 +24,7 @@ def run(binary, folder, repetitions):
     """Benchmarks as stage_benchmark reports them, medians of repetitions."""
     done = subprocess.run(
         [binary, f"--benchmark_filter={FILTER}", "--benchmark_format=json",
+         "--benchmark_min_time=0.2",
          f"--benchmark_repetitions={repetitions}"],
         check=True, stdout=subprocess.PIPE, text=True,
         env=os.environ | {"TMPDIR": folder})

@@ -60,11 +60,11 @@ def format_peaks(peaks):
     return " ".join(f"{name} {peak:.0f}" for name, peak in peaks.items())
 
 
-def row_table(steps, bases, size_bytes):
+def row_table(steps, bases, size_bytes, missing=()):
     """Lines of one row's table in Markdown.
 
     `bases`: the tool that the others' times are divided by. `size_bytes`: of
-    the source, by step."""
+    the source, by step. `missing`: tools that are not installed."""
     lines = ["| step | tool | wall s | ratio | GiB/s | CPU s | peak MiB |"
              " repository MiB | growth MiB | n |",
              "|---|---|---:|---:|---:|---:|---|---:|---:|---:|"]
@@ -80,4 +80,6 @@ def row_table(steps, bases, size_bytes):
                 f"{format_peaks(result.peaks_mib)} | "
                 f"{result.repository_bytes / MIB:.0f} | "
                 f"{result.growth_bytes / MIB:.1f} | {result.rounds} |")
+    lines += [f"| – | {name} | not installed |" + " |" * 7
+              for name in missing]
     return lines

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,57 +17,28 @@
 #include "services/chunk_storage/storage/place_codec.h"
 #include "services/chunk_storage/storage/place_store.h"
 #include "tests/benchmark/stages/disk.h"
+#include "tests/benchmark/stages/sealed_packs.h"
 
 namespace cairn {
 namespace {
 
-using chunk_storage::PlacedRecord;
 using chunk_storage::PlaceStore;
-using chunk_storage::SealBatch;
 
 constexpr uint32_t kPlaces = 1'000'000;
-constexpr uint32_t kPlacesPerPack = 50'000;
 constexpr size_t kKeysPerLookup = 64;  // a batch of ingest
-constexpr uint32_t kDatastore = 1;
-
-// The key of chunk `number`, whose digest is as random as a real one's.
-RecordKey KeyOf(uint64_t number) {
-  std::mt19937_64 random(number);
-  RecordKey key;
-  for (uint8_t& byte : key.digest.bytes) byte = static_cast<uint8_t>(random());
-  return key;
-}
 
 class Places {
  public:
   Places() {
-    std::vector<RocksKvStore::Table> tables;
-    for (const std::string& name : PlaceStore::TableNames()) {
-      tables.push_back({.name = name, .bloom_filter = true, .compress = false});
-    }
-    database_ = OpenDatabase(directory_.Join("db"), tables, uint64_t{256} << 20,
-                             &fatal_);
+    database_ = OpenDatabase(directory_.Join("db"), PlaceTables(),
+                             uint64_t{256} << 20, &fatal_);
     store_ = std::make_unique<PlaceStore>(database_.get());
-    keys_.reserve(kPlaces);
-    for (uint32_t first = 0; first < kPlaces; first += kPlacesPerPack) {
-      SealBatch batch;
-      batch.datastore.number = kDatastore;
-      batch.pack.number = 1 + first / kPlacesPerPack;
-      for (uint32_t i = 0; i < kPlacesPerPack; ++i) {
-        keys_.push_back(KeyOf(first + i));
-        batch.places.push_back({keys_.back(),
-                                {.pack = batch.pack.number,
-                                 .ordinal = i,
-                                 .offset = uint64_t{i} << 20,
-                                 .stored_length = 1 << 20,
-                                 .plain_length = 1 << 20}});
-      }
-      CHECK_OK(store_->CommitSealed(batch));
-    }
+    keys_ = SealPacks(*store_, kPlaces);
     // Warms the cache.
     for (size_t i = 0; i + 4096 <= keys_.size(); i += 4096) {
       CHECK_OK(
-          store_->Find(kDatastore, std::span(keys_).subspan(i, 4096)).status());
+          store_->Find(kBenchmarkDatastore, std::span(keys_).subspan(i, 4096))
+              .status());
     }
   }
 
@@ -103,14 +75,14 @@ void BM_FindPlaces(benchmark::State& state) {
     std::vector<RecordKey> keys;
     for (size_t i = 0; i < kKeysPerLookup; ++i) {
       keys.push_back(present ? places.keys()[random() % kPlaces]
-                             : KeyOf(kPlaces + random() % kPlaces));
+                             : SealedKey(kPlaces + random() % kPlaces));
     }
     return keys;
   };
   for (auto _ : state) {
     const std::vector<RecordKey> keys = draw();
     const absl::Duration taken = TimeOf(clock, [&] {
-      const auto found = places.store().Find(kDatastore, keys);
+      const auto found = places.store().Find(kBenchmarkDatastore, keys);
       CHECK_OK(found.status());
       CHECK_EQ((*found)[0].has_value(), present);
     });
@@ -119,7 +91,7 @@ void BM_FindPlaces(benchmark::State& state) {
     // Other keys, so that neither warms the way of the other.
     std::vector<std::string> rows;
     for (const RecordKey& key : draw()) {
-      rows.push_back(chunk_storage::EncodePlaceKey(kDatastore, key));
+      rows.push_back(chunk_storage::EncodePlaceKey(kBenchmarkDatastore, key));
     }
     limit += TimeOf(clock, [&] {
       CHECK_OK(places.database().MultiGet(table, rows).status());
