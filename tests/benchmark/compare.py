@@ -107,8 +107,8 @@ def sizes_of(rows, folder):
         for step in row.steps} for row in rows}
 
 
-def measure_rows(options, folder):
-    """All samples, and what failed."""
+def measure_rows(options, folder, sizes):
+    """All samples, and what failed. Prints each row as it ends."""
     binaries = binaries_from(options.binaries)
 
     def make_tool(name, form, place):
@@ -122,6 +122,7 @@ def measure_rows(options, folder):
         for row in rows_of(options):
             samples += bench.rounds(row, tools_of(row, options),
                                     options.rounds)
+            print_row(row, options, summary.summarize(samples), sizes)
     finally:
         bench.close()
     return samples, bench.failures
@@ -131,11 +132,10 @@ def print_section(title, lines):
     print(f"\n## {title}\n", *lines, sep="\n", flush=True)
 
 
-def print_rows(options, results, sizes):
-    for row in rows_of(options):
-        print_section(f"{row.name}: {row.title}", summary.row_table(
-            results.get(row.name, {}), row.cairns[0][0], sizes[row.name],
-            missing_of(row, options)))
+def print_row(row, options, results, sizes):
+    print_section(f"{row.name}: {row.title}", summary.row_table(
+        results.get(row.name, {}), row.cairns[0][0], sizes[row.name],
+        missing_of(row, options)))
 
 
 def print_limits(limits):
@@ -158,9 +158,8 @@ def compare(options):
         report["limits"] = machine.limits(folder, options.rounds)
         print_limits(report["limits"])
     sizes = sizes_of(rows_of(options), folder)
-    report["samples"], report["failures"] = measure_rows(options, folder)
-    results = summary.summarize(report["samples"])
-    print_rows(options, results, sizes)
+    report["samples"], report["failures"] = measure_rows(options, folder,
+                                                         sizes)
     values = {}
     if "stages" in options.rows:
         report["stages"] = stages.run(
@@ -168,7 +167,8 @@ def compare(options):
             options.rounds)
         values = stages.pick(report["stages"])
         print_section("stages, one core", stages.table(report["stages"]))
-    found = figures.figures(results, sizes, values)
+    found = figures.figures(summary.summarize(report["samples"]), sizes,
+                            values)
     print_section("figures to reach", figures.figure_table(found))
     report["figures"] = [figure._asdict() | {"holds": figure.holds}
                          for figure in found]
