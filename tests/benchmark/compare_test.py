@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import compare
 import corpus
@@ -241,6 +242,17 @@ class Options(unittest.TestCase):
     def test_a_group_may_be_two_rows(self):
         rows = compare.rows_of(self.parse("--rows=tls,stages"))
         self.assertEqual([row.name for row in rows], ["tls", "tls-stream"])
+
+    def test_a_peer_that_is_not_installed_is_told_and_not_run(self):
+        options = self.parse("--tools=cairn,restic,casync")
+        with mock.patch.object(PEERS["casync"], "is_installed",
+                               return_value=False), mock.patch.object(
+                PEERS["restic"], "is_installed", return_value=True):
+            self.assertEqual(compare.tools_of(ROWS[0], options),
+                             ["cairn", "restic"])
+            self.assertEqual(compare.missing_of(ROWS[0], options), ["casync"])
+            self.assertEqual(PEERS["casync"].version(),
+                             "casync: not installed")
 
     def test_every_peer_of_a_row_is_known(self):
         for row in ROWS:
