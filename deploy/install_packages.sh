@@ -82,7 +82,9 @@ missing_packages() {
 available_packages() {
   local package
   for package in "$@"; do
-    if apt-cache policy "$package" | grep -q '^  Candidate: [^(]'; then
+    # All of it is read: cut off, apt-cache would fail the pipeline.
+    if LC_ALL=C apt-cache policy "$package" |
+      grep '^  Candidate: [^(]' >/dev/null; then
       echo "$package"
     else
       echo "not to be had here: $package" >&2
