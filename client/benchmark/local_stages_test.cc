@@ -53,7 +53,7 @@ TEST(LocalStagesTest, MeasuresEachStageAsOftenAsAsked) {
     EXPECT_EQ(stage.runs[1] - stage.runs[0], absl::Milliseconds(2));
   }
   EXPECT_EQ(names,
-            (std::vector<std::string>{"cut-gear-v1", "cut-fixed-v1", "sha256",
+            (std::vector<std::string>{"cut-poly-v1", "cut-fixed-v1", "sha256",
                                       "zstd-compress", "zstd-decompress"}));
 }
 

@@ -36,7 +36,7 @@ ChunkerSpec FakeChunkerSpec(model::v1::ArchiveKind kind) {
     case model::v1::ARCHIVE_KIND_BLOB:
       return DefaultChunkerSpec(ArchiveKind::kBlob);
     default:
-      return {"gear-v1", 8 * kKiB, 32 * kKiB, 128 * kKiB};
+      return {"poly-v1", 8 * kKiB, 32 * kKiB, 128 * kKiB};
   }
 }
 

@@ -5,7 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/chunking/fixed_chunker.h"
-#include "common/chunking/gear_chunker.h"
+#include "common/chunking/poly_chunker.h"
 #include "common/model/record.h"
 #include "common/status/status_macros.h"
 
@@ -13,7 +13,7 @@ namespace cairn {
 namespace {
 
 constexpr char kFixed[] = "fixed-v1";
-constexpr char kGear[] = "gear-v1";
+constexpr char kPoly[] = "poly-v1";
 constexpr uint32_t kMinSizeBytes = 4 << 10;
 constexpr uint32_t kMaxSizeBytes = kMaxRecordPlainBytes;
 
@@ -41,20 +41,20 @@ absl::Status WrongOrder(const ChunkerSpec& spec, const char* allowed) {
 }  // namespace
 
 absl::Status ValidateChunkerSpec(const ChunkerSpec& spec) {
-  const bool is_gear = spec.name == kGear;
-  if (!is_gear && spec.name != kFixed) {
+  const bool is_poly = spec.name == kPoly;
+  if (!is_poly && spec.name != kFixed) {
     return absl::InvalidArgumentError(
         absl::StrCat("chunker name is \"", absl::CHexEscape(spec.name),
-                     "\", known are ", kFixed, " and ", kGear));
+                     "\", known are ", kFixed, " and ", kPoly));
   }
   RETURN_IF_ERROR(ValidateSize(spec, "min_bytes", spec.min_bytes));
   RETURN_IF_ERROR(ValidateSize(spec, "average_bytes", spec.average_bytes));
   RETURN_IF_ERROR(ValidateSize(spec, "max_bytes", spec.max_bytes));
-  if (is_gear && (spec.min_bytes >= spec.average_bytes ||
+  if (is_poly && (spec.min_bytes >= spec.average_bytes ||
                   spec.average_bytes >= spec.max_bytes)) {
     return WrongOrder(spec, "min < average < max");
   }
-  if (!is_gear && (spec.min_bytes != spec.average_bytes ||
+  if (!is_poly && (spec.min_bytes != spec.average_bytes ||
                    spec.average_bytes != spec.max_bytes)) {
     return WrongOrder(spec, "min = average = max");
   }
@@ -66,13 +66,13 @@ absl::StatusOr<std::unique_ptr<Chunker>> NewChunker(const ChunkerSpec& spec) {
   if (spec.name == kFixed) {
     return std::make_unique<FixedChunker>(spec.average_bytes);
   }
-  return std::make_unique<GearChunker>(spec);
+  return std::make_unique<PolyChunker>(spec);
 }
 
 ChunkerSpec DefaultChunkerSpec(ArchiveKind kind) {
   switch (kind) {
     case ArchiveKind::kStream:
-      return {kGear, 256 << 10, 1 << 20, 4 << 20};
+      return {kPoly, 256 << 10, 1 << 20, 4 << 20};
     case ArchiveKind::kImage:
       return FixedSpec(512 << 10);
     case ArchiveKind::kBlob:

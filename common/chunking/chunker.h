@@ -33,17 +33,18 @@ class Chunker {
 // "fixed-v1": a boundary at each offset that is a multiple of average_bytes
 //   (min = average = max), so that what begins or ends at a hole, which is a
 //   boundary too, moves no other one.
-// "gear-v1": content-defined by a gear hash (Xia et al., "Ddelta", 2014)
-//   with normalised cuts (Xia et al., "FastCDC", USENIX ATC 2016): no cut
-//   below min_bytes, a stricter test below average_bytes, a looser one above
-//   it, a forced cut at max_bytes. gear_chunker.h has the whole rule; its
-//   table and numbers are part of the name.
+// "poly-v1": content-defined by a polynomial hash of the last 64 bytes, made
+//   for vector instructions, with normalised cuts (Xia et al., "FastCDC",
+//   USENIX ATC 2016): no cut below min_bytes, a stricter test below
+//   average_bytes, a looser one above it, a forced cut at max_bytes.
+//   poly_chunker.h and poly_scan.h have the whole rule; its numbers are part
+//   of the name.
 // InvalidArgument: unknown name; sizes not powers of two within
-// 4 KiB..16 MiB, or not min <= average <= max (gear: min < average < max).
+// 4 KiB..16 MiB, or not min <= average <= max (poly: min < average < max).
 absl::Status ValidateChunkerSpec(const ChunkerSpec& spec);
 absl::StatusOr<std::unique_ptr<Chunker>> NewChunker(const ChunkerSpec& spec);
 
-// The chunker for a new archive that has no base: streams gear-v1 256 KiB,
+// The chunker for a new archive that has no base: streams poly-v1 256 KiB,
 // 1 MiB, 4 MiB; images fixed-v1 512 KiB; blobs fixed-v1 16 MiB, so that a
 // blob is one chunk. Placeholders until the sizes are measured.
 ChunkerSpec DefaultChunkerSpec(ArchiveKind kind);

@@ -22,9 +22,9 @@ TEST(ValidateChunkerSpecTest, AcceptsTheAllowedRange) {
   for (const ChunkerSpec& spec : std::vector<ChunkerSpec>{
            {"fixed-v1", 4 * kKiB, 4 * kKiB, 4 * kKiB},
            {"fixed-v1", 16 * kMiB, 16 * kMiB, 16 * kMiB},
-           {"gear-v1", 4 * kKiB, 8 * kKiB, 16 * kKiB},
-           {"gear-v1", 4 * kKiB, 1 * kMiB, 16 * kMiB},
-           {"gear-v1", 4 * kMiB, 8 * kMiB, 16 * kMiB},
+           {"poly-v1", 4 * kKiB, 8 * kKiB, 16 * kKiB},
+           {"poly-v1", 4 * kKiB, 1 * kMiB, 16 * kMiB},
+           {"poly-v1", 4 * kMiB, 8 * kMiB, 16 * kMiB},
        }) {
     EXPECT_OK(ValidateChunkerSpec(spec));
     EXPECT_OK(NewChunker(spec));
@@ -38,7 +38,7 @@ TEST(ValidateChunkerSpecTest, RefusesEverythingElse) {
   };
   for (const Case& c : std::vector<Case>{
            {{"", 4 * kKiB, 4 * kKiB, 4 * kKiB}, "chunker name"},
-           {{"gear-v2", 4 * kKiB, 8 * kKiB, 16 * kKiB}, "gear-v2"},
+           {{"poly-v2", 4 * kKiB, 8 * kKiB, 16 * kKiB}, "poly-v2"},
            {{"x\n", 4 * kKiB, 8 * kKiB, 16 * kKiB}, "x\\n"},
            {{"fixed-v1", 0, 0, 0}, "min_bytes is 0"},
            {{"fixed-v1", 2 * kKiB, 2 * kKiB, 2 * kKiB}, "min_bytes is 2048"},
@@ -46,11 +46,11 @@ TEST(ValidateChunkerSpecTest, RefusesEverythingElse) {
            {{"fixed-v1", 5000, 5000, 5000}, "powers of two"},
            {{"fixed-v1", 4 * kKiB, 8 * kKiB, 8 * kKiB}, "min = average = max"},
            {{"fixed-v1", 4 * kKiB, 4 * kKiB, 8 * kKiB}, "min = average = max"},
-           {{"gear-v1", 4 * kKiB, 5000, 16 * kKiB}, "average_bytes is 5000"},
-           {{"gear-v1", 4 * kKiB, 8 * kKiB, 32 * kMiB}, "max_bytes"},
-           {{"gear-v1", 8 * kKiB, 8 * kKiB, 16 * kKiB}, "min < average < max"},
-           {{"gear-v1", 4 * kKiB, 8 * kKiB, 8 * kKiB}, "min < average < max"},
-           {{"gear-v1", 16 * kKiB, 8 * kKiB, 4 * kKiB}, "min < average < max"},
+           {{"poly-v1", 4 * kKiB, 5000, 16 * kKiB}, "average_bytes is 5000"},
+           {{"poly-v1", 4 * kKiB, 8 * kKiB, 32 * kMiB}, "max_bytes"},
+           {{"poly-v1", 8 * kKiB, 8 * kKiB, 16 * kKiB}, "min < average < max"},
+           {{"poly-v1", 4 * kKiB, 8 * kKiB, 8 * kKiB}, "min < average < max"},
+           {{"poly-v1", 16 * kKiB, 8 * kKiB, 4 * kKiB}, "min < average < max"},
        }) {
     EXPECT_THAT(
         ValidateChunkerSpec(c.spec),
@@ -65,7 +65,7 @@ TEST(DefaultChunkerSpecTest, IsValidForEveryKind) {
        {ArchiveKind::kStream, ArchiveKind::kImage, ArchiveKind::kBlob}) {
     EXPECT_OK(ValidateChunkerSpec(DefaultChunkerSpec(kind)));
   }
-  EXPECT_EQ(DefaultChunkerSpec(ArchiveKind::kStream).name, "gear-v1");
+  EXPECT_EQ(DefaultChunkerSpec(ArchiveKind::kStream).name, "poly-v1");
   EXPECT_EQ(DefaultChunkerSpec(ArchiveKind::kImage).name, "fixed-v1");
 }
 

@@ -20,7 +20,7 @@ std::string_view ArchiveKindName(ArchiveKind kind);
 
 // Which chunker cut an archive, with what parameters. Stored with each
 // archive: a new snapshot of a group uses its base's, so that boundaries
-// meet. Names: "fixed-v1" (min = average = max), "gear-v1".
+// meet. Names: "fixed-v1" (min = average = max), "poly-v1".
 struct ChunkerSpec {
   std::string name;
   uint32_t min_bytes = 0;

@@ -34,7 +34,7 @@ Session Example() {
   session.open_time = absl::FromUnixSeconds(1795293585);
   ArchiveCheckpoint archive;
   archive.name = "root.pxa";
-  archive.chunker = {.name = "gear-v1",
+  archive.chunker = {.name = "poly-v1",
                      .min_bytes = 1 << 18,
                      .average_bytes = 1 << 20,
                      .max_bytes = 1 << 22};

@@ -25,7 +25,7 @@ GroupName ExampleGroup() {
 Archive ExampleArchive(std::string name) {
   Archive archive;
   archive.name = std::move(name);
-  archive.chunker = {.name = "gear-v1",
+  archive.chunker = {.name = "poly-v1",
                      .min_bytes = 1 << 18,
                      .average_bytes = 1 << 20,
                      .max_bytes = 1 << 22};

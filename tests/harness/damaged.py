@@ -17,7 +17,7 @@ CODE = grpc.StatusCode
 DATASTORE = "datastores/default"
 GROUP = f"{DATASTORE}/groups/host/damage"
 # Small chunks: several pages, and most of a flip's surroundings intact.
-CHUNKER = model.ChunkerSpec(name="gear-v1", min_bytes=4 << 10,
+CHUNKER = model.ChunkerSpec(name="poly-v1", min_bytes=4 << 10,
                             average_bytes=8 << 10, max_bytes=16 << 10)
 
 # A chunk, page, file, table or snapshot: something to look for.

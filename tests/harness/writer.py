@@ -28,7 +28,7 @@ FLUSH_SECONDS = 5
 # Of what the writer looks at, hashes and compares.
 BLOCK_BYTES = 128 << 10
 # So short that archives of some MiB have many boundaries.
-CHUNKER = model.ChunkerSpec(name="gear-v1", min_bytes=64 << 10,
+CHUNKER = model.ChunkerSpec(name="poly-v1", min_bytes=64 << 10,
                             average_bytes=128 << 10, max_bytes=512 << 10)
 IMAGE_CHUNKER = model.ChunkerSpec(
     name="fixed-v1", min_bytes=256 << 10, average_bytes=256 << 10,

@@ -252,7 +252,7 @@ class ClientSessionLimit(Case):
 
 class Benchmark(LimitsCase):
 
-    LOCAL = ["cut-gear-v1", "cut-fixed-v1", "sha256", "zstd-compress",
+    LOCAL = ["cut-poly-v1", "cut-fixed-v1", "sha256", "zstd-compress",
              "zstd-decompress"]
 
     def names(self, stages):

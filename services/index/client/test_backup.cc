@@ -66,7 +66,7 @@ BuiltArchive BuildArchiveOf(const std::string& name,
   Take(builder, built.pages);
   built.checkpoint.name = name;
   built.checkpoint.kind = ArchiveKind::kStream;
-  built.checkpoint.chunker = {.name = "gear-v1",
+  built.checkpoint.chunker = {.name = "poly-v1",
                               .min_bytes = 1 << 18,
                               .average_bytes = 1 << 20,
                               .max_bytes = 1 << 22};

@@ -10,7 +10,7 @@ namespace cairn::ingest {
 
 // What this server speaks and what it limits.
 struct Capabilities {
-  std::vector<std::string> chunkers = {"gear-v1", "fixed-v1"};
+  std::vector<std::string> chunkers = {"poly-v1", "fixed-v1"};
   std::vector<std::string> encodings = {"raw", "zstd"};
   std::vector<std::string> features = {
       "write-stream", "resume",      "holes",        "blobs", "read-ranges",

@@ -30,7 +30,7 @@ std::shared_ptr<const std::string> Own(std::string bytes) {
 
 TEST(ChunkCutterTest, ChunksDoNotDependOnHowTheBytesArrive) {
   std::mt19937_64 random(TestSeed());
-  const ChunkerSpec spec{"gear-v1", 4 * kKiB, 16 * kKiB, 64 * kKiB};
+  const ChunkerSpec spec{"poly-v1", 4 * kKiB, 16 * kKiB, 64 * kKiB};
   std::string bytes(1'000'000, 0);
   for (char& byte : bytes) byte = static_cast<char>(random());
 

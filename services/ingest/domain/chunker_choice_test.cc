@@ -8,7 +8,7 @@
 namespace cairn::ingest {
 namespace {
 
-const ChunkerSpec kSmall{"gear-v1", 4096, 8192, 16384};
+const ChunkerSpec kSmall{"poly-v1", 4096, 8192, 16384};
 const ChunkerSpec kOther{"fixed-v1", 65536, 65536, 65536};
 
 Snapshot BaseWith(const ChunkerSpec& spec) {
@@ -41,7 +41,7 @@ TEST(ChunkerChoiceTest, AnUnknownChunkerOfTheBaseIsPassedOver) {
 
 TEST(ChunkerChoiceTest, AWrongChoiceIsRefused) {
   EXPECT_THAT(ChooseChunker("a", ArchiveKind::kStream,
-                            ChunkerSpec{"gear-v1", 1, 2, 3}, std::nullopt),
+                            ChunkerSpec{"poly-v1", 1, 2, 3}, std::nullopt),
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ChooseChunker("a", ArchiveKind::kBlob, kSmall, std::nullopt),
               StatusIs(absl::StatusCode::kInvalidArgument));

@@ -27,7 +27,7 @@
 namespace cairn::ingest {
 
 // A chunker whose chunks are small, so that small archives have many.
-inline const ChunkerSpec kSmallChunks{"gear-v1", 4096, 8192, 16384};
+inline const ChunkerSpec kSmallChunks{"poly-v1", 4096, 8192, 16384};
 
 // Small batches and intervals, so that small archives use every part of the
 // pipeline.

@@ -72,7 +72,7 @@ TEST_F(WriteStreamTest, AnswersStartedThenFinished) {
   const std::deque<Response> responses = messages_.responses();
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(responses[0].started().offset(), 0u);
-  EXPECT_EQ(responses[0].started().chunker().name(), "gear-v1");
+  EXPECT_EQ(responses[0].started().chunker().name(), "poly-v1");
   EXPECT_EQ(responses[1].finished().archive().root().size_bytes(), 5u);
   EXPECT_EQ(responses[1].finished().statistics().new_chunk_count(), 1u);
 }

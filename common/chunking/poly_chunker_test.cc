@@ -1,8 +1,8 @@
-#include "common/chunking/gear_chunker.h"
+#include "common/chunking/poly_chunker.h"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -20,7 +20,7 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-const ChunkerSpec kSmall = {"gear-v1", 4 << 10, 16 << 10, 64 << 10};
+const ChunkerSpec kSmall = {"poly-v1", 4 << 10, 16 << 10, 64 << 10};
 
 std::string RandomBytes(size_t size, std::mt19937_64& random) {
   std::string bytes(size, '\0');
@@ -40,14 +40,18 @@ size_t Between(size_t low, size_t high, std::mt19937_64& random) {
 // Boundaries of `bytes` when they arrive in pieces of the sizes that
 // `next_size` names. The end is one.
 template <typename NextSize>
-std::vector<size_t> Boundaries(std::string_view bytes, NextSize next_size,
-                               const ChunkerSpec& spec = kSmall) {
-  GearChunker chunker(spec);
+std::vector<size_t> BoundariesBy(PolyMethod method, std::string_view bytes,
+                                 NextSize next_size, const ChunkerSpec& spec) {
+  PolyChunker chunker(spec, method);
   std::vector<size_t> boundaries;
   size_t done = 0;
   while (done < bytes.size()) {
-    std::string_view piece = bytes.substr(done, next_size());
-    done += piece.size();
+    const std::string_view given = bytes.substr(done, next_size());
+    done += given.size();
+    // A place of its own: what lies beside a piece is not of the archive.
+    const std::unique_ptr<char[]> own(new char[given.size()]);
+    std::copy(given.begin(), given.end(), own.get());
+    std::string_view piece(own.get(), given.size());
     while (!piece.empty()) {
       const size_t used = chunker.Scan(piece);
       if (used == 0) break;
@@ -57,6 +61,18 @@ std::vector<size_t> Boundaries(std::string_view bytes, NextSize next_size,
   }
   if (boundaries.empty() || boundaries.back() != bytes.size()) {
     boundaries.push_back(bytes.size());
+  }
+  return boundaries;
+}
+
+// The same by every method, which must agree.
+template <typename NextSize>
+std::vector<size_t> Boundaries(std::string_view bytes, NextSize next_size,
+                               const ChunkerSpec& spec = kSmall) {
+  std::vector<size_t> boundaries =
+      BoundariesBy(PolyMethod::kPortable, bytes, next_size, spec);
+  for (const PolyMethod method : PolyMethods()) {
+    EXPECT_EQ(BoundariesBy(method, bytes, next_size, spec), boundaries);
   }
   return boundaries;
 }
@@ -88,20 +104,28 @@ std::vector<size_t> Lengths(std::string_view bytes,
   return lengths;
 }
 
-// Computed by a separate program from the rule in gear_chunker.h alone. A
-// change here is a change of the format and needs a new name.
-TEST(GearChunkerTest, CutsTheReferenceInputWhereItAlwaysDid) {
+// Computed by a separate program from the rule in the headers alone. A change
+// here is a change of the format and needs a new name.
+TEST(PolyChunkerTest, CutsTheReferenceInputWhereItAlwaysDid) {
   std::mt19937_64 random(1);
   const std::string bytes = RandomBytes(512 << 10, random);
-  EXPECT_THAT(
-      Boundaries(bytes),
-      ElementsAre(18716, 35725, 51739, 70410, 87182, 106060, 122855, 140352,
-                  158590, 183670, 210917, 228407, 246819, 265590, 282200,
-                  299575, 324404, 343538, 360576, 380631, 403472, 422198,
-                  454545, 478018, 512519, 524288));
+  EXPECT_THAT(Boundaries(bytes),
+              ElementsAre(19943, 36782, 54863, 74526, 79351, 90537, 102310,
+                          113891, 136714, 160350, 181705, 205448, 224204,
+                          232540, 253817, 277761, 294903, 311658, 329964,
+                          349462, 367846, 389227, 408163, 427347, 435471,
+                          455171, 471675, 488610, 515254, 524288));
 }
 
-TEST(GearChunkerTest, CutsAlikeHoweverBytesArrive) {
+TEST(PolyChunkerTest, CutsAStreamWhereItAlwaysDid) {
+  std::mt19937_64 random(1);
+  const std::string bytes = RandomBytes(8 << 20, random);
+  EXPECT_THAT(Boundaries(bytes, {"poly-v1", 256 << 10, 1 << 20, 4 << 20}),
+              ElementsAre(1227157, 2331126, 3405137, 4586981, 5654707, 7061471,
+                          8120148, 8388608));
+}
+
+TEST(PolyChunkerTest, CutsAlikeHoweverBytesArrive) {
   std::mt19937_64 random(TestSeed());
   // Mixed: random, text-like, zeros and a period.
   std::string bytes = RandomBytes(300 << 10, random);
@@ -118,7 +142,47 @@ TEST(GearChunkerTest, CutsAlikeHoweverBytesArrive) {
   }
 }
 
-TEST(GearChunkerTest, MayBeRestartedAtAnyBoundary) {
+// A piece that ends at any byte around where the window begins, where tests
+// begin, and where a chunk ends; and a short one behind it.
+TEST(PolyChunkerTest, CutsAlikeWhereverAPieceEnds) {
+  std::mt19937_64 random(TestSeed());
+  const std::string bytes = RandomBytes(kSmall.max_bytes, random);
+  const size_t cut = Boundaries(bytes).front();
+  const std::string_view view = std::string_view(bytes).substr(0, cut + 300);
+  for (const size_t near :
+       {size_t{kSmall.min_bytes} - 64, size_t{kSmall.min_bytes}, cut}) {
+    for (size_t end = near - 70; end <= near + 70; ++end) {
+      for (const size_t second : {1, 31, 32, 63, 64, 65}) {
+        std::vector<size_t> sizes = {view.size(), second, end};
+        const auto next_size = [&] {
+          const size_t size = sizes.back();
+          if (sizes.size() > 1) sizes.pop_back();
+          return size;
+        };
+        for (const PolyMethod method : PolyMethods()) {
+          sizes = {view.size(), second, end};
+          ASSERT_EQ(BoundariesBy(method, view, next_size, kSmall).front(), cut)
+              << end << " and " << second;
+        }
+      }
+    }
+  }
+}
+
+TEST(PolyChunkerTest, CutsAlikeAtEveryAddress) {
+  std::mt19937_64 random(TestSeed());
+  const std::string bytes = RandomBytes(kSmall.max_bytes, random);
+  const size_t cut = Boundaries(bytes).front();
+  for (const PolyMethod method : PolyMethods()) {
+    for (size_t shift = 1; shift < 64; ++shift) {
+      const std::string moved = std::string(shift, 'x') + bytes;
+      PolyChunker chunker(kSmall, method);
+      EXPECT_EQ(chunker.Scan(std::string_view(moved).substr(shift)), cut);
+    }
+  }
+}
+
+TEST(PolyChunkerTest, MayBeRestartedAtAnyBoundary) {
   std::mt19937_64 random(TestSeed());
   const std::string bytes = RandomBytes(1 << 20, random);
   const std::vector<size_t> expected = Boundaries(bytes);
@@ -132,11 +196,11 @@ TEST(GearChunkerTest, MayBeRestartedAtAnyBoundary) {
   }
 }
 
-TEST(GearChunkerTest, StartsAnewAfterReset) {
+TEST(PolyChunkerTest, StartsAnewAfterReset) {
   std::mt19937_64 random(TestSeed());
   const std::string bytes = RandomBytes(256 << 10, random);
   const size_t first = Boundaries(bytes).front();
-  GearChunker chunker(kSmall);
+  PolyChunker chunker(kSmall);
   for (const size_t before : {1u, 4000u, 4096u - 64u, 4096u}) {
     // Nothing shorter than min_bytes is cut but at min_bytes itself.
     chunker.Scan(std::string_view(bytes).substr(100, before));
@@ -145,7 +209,7 @@ TEST(GearChunkerTest, StartsAnewAfterReset) {
   }
 }
 
-TEST(GearChunkerTest, KeepsMinMaxAndMeanOnRandomBytes) {
+TEST(PolyChunkerTest, KeepsMinMaxAndMeanOnRandomBytes) {
   std::mt19937_64 random(TestSeed());
   const std::string bytes = RandomBytes(32 << 20, random);
   std::vector<size_t> lengths = Lengths(bytes);
@@ -159,16 +223,16 @@ TEST(GearChunkerTest, KeepsMinMaxAndMeanOnRandomBytes) {
   EXPECT_LT(mean, 1.2 * kSmall.average_bytes);
 }
 
-TEST(GearChunkerTest, TurnsARunOfOneByteValueIntoChunksOfMaxBytes) {
+TEST(PolyChunkerTest, TurnsARunOfOneByteValueIntoChunksOfMaxBytes) {
   // The smallest average has the easiest cut test.
-  const ChunkerSpec spec = {"gear-v1", 4 << 10, 8 << 10, 16 << 10};
+  const ChunkerSpec spec = {"poly-v1", 4 << 10, 8 << 10, 16 << 10};
   for (int value = 0; value < 256; ++value) {
     const std::string run(8 * spec.max_bytes, static_cast<char>(value));
     EXPECT_THAT(Lengths(run, spec), Each(spec.max_bytes)) << value;
   }
 }
 
-TEST(GearChunkerTest, CutsPeriodicBytesWithinMinAndMax) {
+TEST(PolyChunkerTest, CutsPeriodicBytesWithinMinAndMax) {
   std::mt19937_64 random(TestSeed());
   for (const size_t period : {2, 3, 16, 63, 64, 65, 512, 4096, 5000, 100000}) {
     const std::string pattern = RandomBytes(period, random);
@@ -194,7 +258,7 @@ double ShareKnown(std::string_view before, std::string_view after) {
   return static_cast<double>(found) / chunks.size();
 }
 
-TEST(GearChunkerTest, FindsItsBoundariesAgainAfterAnEdit) {
+TEST(PolyChunkerTest, FindsItsBoundariesAgainAfterAnEdit) {
   std::mt19937_64 random(TestSeed());
   const std::string before = RandomBytes(8 << 20, random);
   const int kEdits = 8;
