@@ -8,6 +8,7 @@
 
 #include "client/backup/archive_spec.h"
 #include "client/backup/range_list.h"
+#include "common/compression/zstd.h"
 #include "common/model/names.h"
 
 namespace cairn::client {
@@ -50,6 +51,8 @@ struct BackupRequest {
   bool all_file_systems = false;     // of .tar archives
   // But of blobs, which are one chunk, and of what is written as changes.
   BackupWay way = BackupWay::kBest;
+  // Of what is compressed here: kMinZstdLevel to kMaxZstdLevel.
+  int zstd_level = kDefaultZstdLevel;
   ChangesRequest changes;
   ResumeOptions resume;
 };

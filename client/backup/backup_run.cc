@@ -235,7 +235,8 @@ absl::StatusOr<SentArchive> BackupRun::SendBytes(
   const SendOptions options = {.session = session.name(),
                                .archive = spec.name,
                                .kind = ToProtoKind(spec.kind),
-                               .flush_interval_bytes = flush_interval_bytes_};
+                               .flush_interval_bytes = flush_interval_bytes_,
+                               .zstd_level = request.zstd_level};
   if (IsWrittenAsChanges(spec, request)) {
     RangeSender sender(options,
                        {.snapshot = request.changes.base->ToString(),

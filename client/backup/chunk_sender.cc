@@ -215,8 +215,9 @@ void ChunkSender::Attempt::DecideFront() {
     is_sent = true;
     payloads_.push_back({.result = TaskResult<EncodedPayload>::Start(
                              sender_->environment_.executor,
-                             [bytes = std::move(piece.bytes)] {
-                               return EncodeChunk(bytes, kDefaultZstdLevel);
+                             [bytes = std::move(piece.bytes),
+                              level = sender_->options_.zstd_level]() mutable {
+                               return EncodeOwnChunk(std::move(bytes), level);
                              }),
                          .cost = cost});
   }
@@ -267,10 +268,17 @@ absl::Status ChunkSender::Attempt::SendFront() {
 }
 
 absl::Status ChunkSender::Attempt::SendChunk(const PlannedPiece& piece) {
-  const EncodedPayload encoded = payloads_.front().result.Take();
+  EncodedPayload encoded = payloads_.front().result.Take();
   in_flight_ -= payloads_.front().cost;
   payloads_.pop_front();
-  const std::string_view payload = encoded.payload;
+  std::string& payload = encoded.payload;
+  const uint64_t stored_length = payload.size();
+  // Mostly there is none, and nothing is copied.
+  std::string rest;
+  if (stored_length > kFragmentBytes) {
+    rest = payload.substr(kFragmentBytes);
+    payload.resize(kFragmentBytes);
+  }
   WriteChunksRequest request;
   auto* chunk = request.mutable_chunk();
   chunk->set_offset(piece.offset);
@@ -280,12 +288,12 @@ absl::Status ChunkSender::Attempt::SendChunk(const PlannedPiece& piece) {
   chunk->set_encoding(encoded.encoding == Encoding::kZstd
                           ? model::v1::ENCODING_ZSTD
                           : model::v1::ENCODING_RAW);
-  chunk->set_stored_length(payload.size());
-  chunk->set_payload(std::string(payload.substr(0, kFragmentBytes)));
+  chunk->set_stored_length(stored_length);
+  chunk->set_payload(std::move(payload));
   RETURN_IF_ERROR(stream_.Send(std::move(request)));
-  for (size_t at = kFragmentBytes; at < payload.size(); at += kFragmentBytes) {
+  for (size_t at = 0; at < rest.size(); at += kFragmentBytes) {
     WriteChunksRequest more;
-    more.set_fragment(std::string(payload.substr(at, kFragmentBytes)));
+    more.set_fragment(rest.substr(at, kFragmentBytes));
     RETURN_IF_ERROR(stream_.Send(std::move(more)));
   }
   return absl::OkStatus();

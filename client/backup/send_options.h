@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cairn/model/v1/model.pb.h"
+#include "common/compression/zstd.h"
 
 namespace cairn::client {
 
@@ -15,6 +16,8 @@ struct SendOptions {
   // Asks for a watermark after this many bytes without one; 0: never,
   // the server's own interval is short enough.
   uint64_t flush_interval_bytes = 0;
+  // Of what is compressed here: kMinZstdLevel to kMaxZstdLevel.
+  int zstd_level = kDefaultZstdLevel;
 };
 
 }  // namespace cairn::client

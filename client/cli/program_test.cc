@@ -292,6 +292,8 @@ TEST_F(ProgramTest, UsageErrorsAreTwo) {
            {"backup", "host/a", "a.exe:/x"},
            {"backup", "host/a", "a.raw:/x", "--backup-time", "now"},
            {"backup", "host/a", "a.raw:/x", "--retry-for", "soon"},
+           {"backup", "host/a", "a.raw:/x", "--zstd-level", "0"},
+           {"backup", "host/a", "a.raw:/x", "--zstd-level", "20"},
            {"backup", "host/a", "a.raw:/x", "--rate", "fast"},
            {"backup", "host/a", "a.raw:/x", "--rate", "-1"},
            {"backup", "host/a", "a.raw:/x", "--rate", "50MB/s"},

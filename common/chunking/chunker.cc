@@ -72,9 +72,9 @@ absl::StatusOr<std::unique_ptr<Chunker>> NewChunker(const ChunkerSpec& spec) {
 ChunkerSpec DefaultChunkerSpec(ArchiveKind kind) {
   switch (kind) {
     case ArchiveKind::kStream:
-      return {kPoly, 256 << 10, 1 << 20, 4 << 20};
+      return {kPoly, 128 << 10, 256 << 10, 1 << 20};
     case ArchiveKind::kImage:
-      return FixedSpec(512 << 10);
+      return FixedSpec(256 << 10);
     case ArchiveKind::kBlob:
       break;
   }

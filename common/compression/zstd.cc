@@ -89,6 +89,14 @@ std::optional<std::string> CompressWithin(std::string_view plain, int level,
   return frame;
 }
 
+// The frame, if it saves 1/32 of the bytes.
+std::optional<std::string> CompressIfWorth(std::string_view plain, int level) {
+  // With no more room than is worth it zstd gives up early.
+  const size_t worth = plain.size() - (plain.size() + 31) / 32;
+  if (worth == 0) return std::nullopt;
+  return CompressWithin(plain, level, worth);
+}
+
 absl::Status Damaged(std::string_view what) {
   return absl::DataLossError(absl::StrCat("zstd payload ", what));
 }
@@ -171,14 +179,17 @@ absl::StatusOr<std::string> ZstdDecompress(std::string_view payload,
 }
 
 EncodedPayload EncodeChunk(std::string_view plain, int level) {
-  // With no more room than is worth it zstd gives up early.
-  const size_t worth = plain.size() - (plain.size() + 31) / 32;
-  if (worth > 0) {
-    if (auto frame = CompressWithin(plain, level, worth); frame.has_value()) {
-      return {.encoding = Encoding::kZstd, .payload = *std::move(frame)};
-    }
+  if (auto frame = CompressIfWorth(plain, level); frame.has_value()) {
+    return {.encoding = Encoding::kZstd, .payload = *std::move(frame)};
   }
   return {.encoding = Encoding::kRaw, .payload = std::string(plain)};
+}
+
+EncodedPayload EncodeOwnChunk(std::string plain, int level) {
+  if (auto frame = CompressIfWorth(plain, level); frame.has_value()) {
+    return {.encoding = Encoding::kZstd, .payload = *std::move(frame)};
+  }
+  return {.encoding = Encoding::kRaw, .payload = std::move(plain)};
 }
 
 absl::StatusOr<std::string> DecodePayload(Encoding encoding,

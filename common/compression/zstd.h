@@ -13,7 +13,8 @@ namespace cairn {
 // Levels outside are taken as the nearest of these.
 inline constexpr int kMinZstdLevel = 1;
 inline constexpr int kMaxZstdLevel = 19;
-inline constexpr int kDefaultZstdLevel = 3;
+// By measurement: ARCHITECTURE.md, "Chunk and page sizes".
+inline constexpr int kDefaultZstdLevel = 2;
 
 // One zstd frame that states its content size and carries no checksum (a
 // digest guards every payload) and no dictionary.
@@ -37,6 +38,9 @@ struct EncodedPayload {
 
 // Chooses zstd, or keeps the bytes raw if zstd saves less than 1/32 of them.
 EncodedPayload EncodeChunk(std::string_view plain, int level);
+// The same of bytes that are not needed any more: kept raw, they are not
+// copied.
+EncodedPayload EncodeOwnChunk(std::string plain, int level);
 
 // The plain bytes of a payload that needs no key, checked to be
 // `plain_length` long (at most kMaxRecordPlainBytes); their digest is for

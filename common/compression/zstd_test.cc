@@ -191,6 +191,23 @@ TEST(EncodeChunkTest, KeepsRawWhatDoesNotShrink) {
   }
 }
 
+TEST(EncodeChunkTest, RawBytesThatAreGivenAwayAreNotCopied) {
+  std::mt19937_64 random(TestSeed());
+  std::string plain(4096, 0);
+  for (char& byte : plain) byte = static_cast<char>(random());
+  const EncodedPayload expected = EncodeChunk(plain, 3);
+  ASSERT_EQ(expected.encoding, Encoding::kRaw);
+  const char* const bytes = plain.data();
+  const EncodedPayload own = EncodeOwnChunk(std::move(plain), 3);
+  EXPECT_EQ(own.encoding, Encoding::kRaw);
+  EXPECT_EQ(own.payload, expected.payload);
+  EXPECT_EQ(own.payload.data(), bytes);
+
+  const std::string text(4096, 't');
+  EXPECT_EQ(EncodeOwnChunk(text, 3).encoding, Encoding::kZstd);
+  EXPECT_EQ(EncodeOwnChunk(text, 3).payload, EncodeChunk(text, 3).payload);
+}
+
 TEST(EncodeChunkTest, KeepsRawWhatShrinksTooLittle) {
   std::mt19937_64 random(TestSeed());
   // 1 % of zeros is less than 1/32, 10 % is more.

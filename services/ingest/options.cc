@@ -1,7 +1,6 @@
 #include "services/ingest/options.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/compression/zstd.h"
 #include "common/model/record.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/engine/archive_reader.h"

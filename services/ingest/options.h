@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/compression/zstd.h"
 #include "common/config/settings.h"
 #include "services/ingest/engine/ingest_engine.h"
 
@@ -22,7 +23,7 @@ struct Options {
   // Input between two watermarks: smaller ones make a lost connection cheap,
   // larger ones save syncs.
   uint64_t watermark_interval_bytes = uint64_t{32} << 20;
-  int64_t zstd_level = 1;
+  int64_t zstd_level = kDefaultZstdLevel;
   // Without a renewal a session's lease lasts so long.
   absl::Duration lease_ttl = absl::Minutes(2);
   // How long ingest renews the lease of a session that nobody uses.

@@ -21,7 +21,7 @@ from proxy import CountingProxy
 from ranges import random_changes, range_list, raw_diff, write_changes
 
 MIB = 1 << 20
-CHUNK = 512 << 10  # of images
+CHUNK = 256 << 10  # of images
 USAGE, BUSY, REFUSED, LOCAL_IO = 2, 11, 14, 74
 # What a session, its streams and HTTP/2 cost beside the changes.
 OVERHEAD_BYTES = 64 << 10

@@ -17,6 +17,7 @@
 #include "client/cli/render/format.h"
 #include "client/cli/render/progress.h"
 #include "client/cli/snapshot_argument.h"
+#include "common/compression/zstd.h"
 #include "common/config/version.h"
 #include "common/status/status_macros.h"
 
@@ -31,6 +32,7 @@ struct Arguments {
   std::vector<std::string> exclude;
   bool all_file_systems = false;
   std::string way = "best";
+  int zstd_level = kDefaultZstdLevel;
   ChangesArguments changes;
   bool resume = false;
   std::string state_file;
@@ -93,6 +95,7 @@ absl::StatusOr<BackupRequest> MakeRequest(const Arguments& arguments,
   request.exclude = arguments.exclude;
   request.all_file_systems = arguments.all_file_systems;
   ASSIGN_OR_RETURN(request.resume, MakeResume(arguments, context));
+  request.zstd_level = arguments.zstd_level;
   if (arguments.way == "chunks") request.way = BackupWay::kChunks;
   if (arguments.way == "stream") request.way = BackupWay::kStream;
   return request;
@@ -252,6 +255,13 @@ void AddBackupCommand(CLI::App* root, Action* chosen) {
           "machine that is weaker than its network; best (default): chunks "
           "if the server takes them. The snapshot is the same")
       ->check(CLI::IsMember({"best", "chunks", "stream"}));
+  command
+      ->add_option("--zstd-level", arguments->zstd_level,
+                   absl::StrCat("how hard to compress what is sent as chunks, ",
+                                kMinZstdLevel, " (fast) to ", kMaxZstdLevel,
+                                " (small, slow); default ", kDefaultZstdLevel,
+                                ". What is known already keeps its form"))
+      ->check(CLI::Range(kMinZstdLevel, kMaxZstdLevel));
   AddChangesOptions(command, &arguments->changes);
   command->add_flag(
       "--resume", arguments->resume,

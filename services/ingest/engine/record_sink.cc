@@ -7,7 +7,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/chunking/zero_run.h"
-#include "common/compression/zstd.h"
 #include "common/digest/sha256_batch.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -43,18 +42,19 @@ absl::Status IncarnationChanged(absl::string_view what) {
 }
 
 Record EncodeRecord(const RecordKey& key, const CutChunk& chunk, int level) {
-  Record record{.key = key, .plain_length = chunk.length};
-  std::string joined;
-  std::string_view plain = chunk.pieces.front().bytes;
-  if (chunk.pieces.size() > 1) {
+  EncodedPayload encoded;
+  if (chunk.pieces.size() == 1) {
+    encoded = EncodeChunk(chunk.pieces.front().bytes, level);
+  } else {
+    std::string joined;
     joined.reserve(chunk.length);
     for (const BytePiece& piece : chunk.pieces) joined.append(piece.bytes);
-    plain = joined;
+    encoded = EncodeOwnChunk(std::move(joined), level);
   }
-  EncodedPayload encoded = EncodeChunk(plain, level);
-  record.encoding = encoded.encoding;
-  record.payload = std::move(encoded.payload);
-  return record;
+  return {.key = key,
+          .encoding = encoded.encoding,
+          .plain_length = chunk.length,
+          .payload = std::move(encoded.payload)};
 }
 
 void SetPayloadDigests(std::vector<Record>& records) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/compression/zstd.h"
 #include "common/model/call.h"
 #include "common/model/session.h"
 #include "common/page/page_tree_builder.h"
@@ -27,7 +28,7 @@ namespace cairn::ingest {
 class RecordSink {
  public:
   struct Options {
-    int zstd_level = 3;
+    int zstd_level = kDefaultZstdLevel;
   };
 
   // All outlive the sink.
