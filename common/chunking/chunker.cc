@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Chunker>> NewChunker(const ChunkerSpec& spec) {
 ChunkerSpec DefaultChunkerSpec(ArchiveKind kind) {
   switch (kind) {
     case ArchiveKind::kStream:
-      return {kPoly, 128 << 10, 256 << 10, 1 << 20};
+      return {kPoly, 64 << 10, 256 << 10, 1 << 20};
     case ArchiveKind::kImage:
       return FixedSpec(256 << 10);
     case ArchiveKind::kBlob:

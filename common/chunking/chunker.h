@@ -44,7 +44,7 @@ class Chunker {
 absl::Status ValidateChunkerSpec(const ChunkerSpec& spec);
 absl::StatusOr<std::unique_ptr<Chunker>> NewChunker(const ChunkerSpec& spec);
 
-// The chunker for a new archive that has no base: streams poly-v1 128 KiB,
+// The chunker for a new archive that has no base: streams poly-v1 64 KiB,
 // 256 KiB, 1 MiB; images fixed-v1 256 KiB; blobs fixed-v1 16 MiB, so that a
 // blob is one chunk. By measurement: ARCHITECTURE.md, "Chunk and page sizes".
 ChunkerSpec DefaultChunkerSpec(ArchiveKind kind);
