@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Whole backups and restores by size of chunks, through a real cairnd.
+
+  whole_study.py --binaries=FOLDER [--image=FILE,FILE] [--stream=FILE,FILE]
+                 [--image-chunkers=NAME:KIB,...] [--stream-chunkers=...]
+                 [--rounds=N] [--folder=FOLDER] [--json=FILE]
+
+A new archive takes the chunker of the same archive of its base. So a few
+bytes are written first by a client that names the chunker, and `cairn` goes
+on with it: first backup, the same again, the changed file, and both restores.
+Each step is cold where this may drop the page cache. Prints a table in
+Markdown; medians of the rounds, which go through all chunkers in turn.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import Client, model
+from cli import Cli
+from end_to_end import Run
+from suite import Suite, binaries_from
+
+GIB = 1 << 30
+MIB = 1 << 20
+GROUP = "host/study"
+CHUNKERS = {
+    "image": "fixed-v1:64,fixed-v1:128,fixed-v1:256,fixed-v1:512,"
+             "fixed-v1:1024,fixed-v1:4096",
+    "stream": "gear-v1:64,gear-v1:128,gear-v1:256,gear-v1:512,gear-v1:1024,"
+              "gear-v1:4096",
+}
+KINDS = {"image": (model.ARCHIVE_KIND_IMAGE, "a.img"),
+         "stream": (model.ARCHIVE_KIND_STREAM, "a.raw")}
+STEPS = ("first", "again", "changed", "restore first", "restore changed")
+
+
+def spec_of(text):
+    """`NAME:KIB`; minimum and maximum are a quarter and four times."""
+    name, kib = text.split(":")
+    average = int(kib) << 10
+    around = 1 if name.startswith("fixed") else 4
+    return model.ChunkerSpec(name=name, min_bytes=average // around,
+                             average_bytes=average,
+                             max_bytes=average * around)
+
+
+def drop_caches():
+    os.sync()
+    try:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
+    except OSError:
+        pass
+
+
+def pack_bytes(data):
+    return sum(path.stat().st_size
+               for path in pathlib.Path(data).rglob("*.pack"))
+
+
+def write_seed(target, archive, kind, spec):
+    """The first snapshot, from which the others take the chunker."""
+    client = Client(target)
+    try:
+        session = client.open_session("datastores/default/groups/" + GROUP)
+        client.write(session.name, archive, b"chunker", kind=kind,
+                     chunker=spec)
+        client.finish(session.name, {archive: len(b"chunker")})
+    finally:
+        client.close()
+
+
+class Steps:
+    """All steps of one pair of files under one chunker."""
+
+    def __init__(self, options, corpus, files, chunker):
+        self.options = options
+        self.files = files
+        self.chunker = chunker
+        self.kind, self.archive = KINDS[corpus]
+
+    def run(self):
+        """{step: {"seconds", "cpu_seconds_per_gib", "packs_mib"}}"""
+        folder = tempfile.mkdtemp(prefix="cairn-study-",
+                                  dir=self.options.folder)
+        data = os.path.join(folder, "data")
+        suite = Suite(binaries_from(self.options.binaries), data, folder)
+        try:
+            suite.start()
+            write_seed(suite.target, self.archive, self.kind,
+                       spec_of(self.chunker))
+            cairn = Cli(suite.binaries["cairn"], suite.target, folder)
+            out = os.path.join(folder, "restored")
+            results = {}
+            snapshots = {}
+            for step in STEPS:
+                if step.startswith("restore"):
+                    snapshot = snapshots[step.split()[1]]
+                    command = ["restore", snapshot, self.archive, out]
+                else:
+                    changed = step == "changed"
+                    command = ["backup", GROUP,
+                               f"{self.archive}:{self.files[changed]}"]
+                    # A snapshot's name is its second.
+                    time.sleep(1)
+                drop_caches()
+                results[step] = self.measure(suite, cairn, command)
+                results[step]["packs_mib"] = pack_bytes(data) / MIB
+                if step.startswith("restore"):
+                    restored = self.files["changed" in step]
+                    subprocess.run(["cmp", restored, out], check=True)
+                    os.unlink(out)
+                else:
+                    snapshots[step] = newest(suite.target)
+            return results
+        finally:
+            suite.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def measure(self, suite, cairn, command):
+        size = os.path.getsize(self.files[0])
+        run = Run(suite).measure(size, [cairn.binary, *command],
+                                 cairn.environment)
+        return {"seconds": run["seconds"],
+                "cpu_seconds_per_gib": sum(
+                    process["cpu_seconds_per_gib"]
+                    for process in run["processes"].values()),
+                "peak_mib": max(process["peak_mib"]
+                                for process in run["processes"].values())}
+
+
+def newest(target):
+    """The name of the newest snapshot, as `cairn restore` takes it."""
+    client = Client(target)
+    try:
+        names = [snapshot.name for snapshot in client.snapshots(
+            "datastores/default/groups/" + GROUP)]
+    finally:
+        client.close()
+    return f"{GROUP}/{max(name.rsplit('/', 1)[-1] for name in names)}"
+
+
+def median_of(rounds, step, field):
+    return statistics.median(results[step][field] for results in rounds)
+
+
+def print_table(corpus, size, measured):
+    print(f"### {corpus}: {size / MIB:.0f} MiB, seconds of wall (CPU seconds "
+          "a GiB, client and server)\n")
+    print("| chunker | " + " | ".join(STEPS) + " | packs MiB | growth MiB |")
+    print("|" + " --- |" * (len(STEPS) + 3))
+    for chunker, rounds in measured.items():
+        cells = [f"{median_of(rounds, step, 'seconds'):.2f} "
+                 f"({median_of(rounds, step, 'cpu_seconds_per_gib'):.2f})"
+                 for step in STEPS]
+        first = median_of(rounds, "again", "packs_mib")
+        growth = median_of(rounds, "changed", "packs_mib") - first
+        print(f"| {chunker} | " + " | ".join(cells)
+              + f" | {first:.1f} | {growth:.1f} |", flush=True)
+    print(flush=True)
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binaries", required=True)
+    for corpus, chunkers in CHUNKERS.items():
+        parser.add_argument(f"--{corpus}", metavar="FILE,FILE")
+        parser.add_argument(f"--{corpus}-chunkers", default=chunkers)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", default=tempfile.gettempdir())
+    parser.add_argument("--json")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    report = {}
+    for corpus in CHUNKERS:
+        if not getattr(options, corpus):
+            continue
+        files = getattr(options, corpus).split(",")
+        chunkers = getattr(options, corpus + "_chunkers").split(",")
+        measured = collections.defaultdict(list)
+        for number in range(options.rounds):
+            for chunker in chunkers:
+                print(f"{corpus}, round {number + 1}, {chunker}",
+                      file=sys.stderr, flush=True)
+                measured[chunker].append(
+                    Steps(options, corpus, files, chunker).run())
+        print_table(corpus, os.path.getsize(files[0]), measured)
+        report[corpus] = measured
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
