@@ -33,7 +33,8 @@ namespace {
 
 constexpr uint32_t kSeekBytes = 4096;
 constexpr uint32_t kLongBytes = 8 << 20;
-constexpr uint32_t kMaxRandomReads = 4096;
+constexpr uint32_t kMaxRandomReads = 2048;
+constexpr int kDiskRounds = 3;
 constexpr uint64_t kPagesOfChunks = 2'000'000;
 
 std::vector<uint32_t> Bytes(const std::vector<uint32_t>& kib) {
@@ -154,7 +155,7 @@ class Study {
     ASSIGN_OR_RETURN(
         const std::vector<DiskReads> reads,
         MeasureDiskReads(files_, clock_, sizes, options_.disk_mib << 20,
-                         kMaxRandomReads));
+                         kMaxRandomReads, kDiskRounds));
     // AST and MRS of this disk: small reads at random, long ones in order.
     const DiskModel disk = {"this disk",
                             kSeekBytes / reads[0].random_bytes_per_second -

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
-#include <numeric>
 #include <random>
 #include <span>
 #include <string>
@@ -51,34 +50,65 @@ absl::StatusOr<double> ReadRecords(const File& file, const Clock& clock,
          absl::ToDoubleSeconds(clock.Monotonic() - start);
 }
 
+struct Speeds {
+  double random = 0;
+  double stream = 0;
+  bool is_cold = false;
+};
+
+absl::StatusOr<Speeds> ReadOnce(const FileSystem& files, const Clock& clock,
+                                const std::string& path, uint64_t extent,
+                                uint32_t max_reads, std::mt19937_64& random) {
+  Speeds speeds;
+  // A new file each time: the kernel remembers how one was read.
+  speeds.is_cold = DropCaches();
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenForRead(path));
+  ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
+  std::vector<uint64_t> offsets;
+  for (uint64_t at = 0; at + extent <= file_bytes; at += extent) {
+    offsets.push_back(at);
+  }
+  ASSIGN_OR_RETURN(speeds.stream, ReadRecords(*file, clock, offsets, extent));
+  std::shuffle(offsets.begin(), offsets.end(), random);
+  offsets.resize(std::min<size_t>(offsets.size(), max_reads));
+  speeds.is_cold = DropCaches() && speeds.is_cold;
+  ASSIGN_OR_RETURN(file, files.OpenForRead(path));
+  ASSIGN_OR_RETURN(speeds.random, ReadRecords(*file, clock, offsets, extent));
+  return speeds;
+}
+
+double Median(const std::vector<Speeds>& rounds, double Speeds::*speed) {
+  std::vector<double> values;
+  for (const Speeds& round : rounds) values.push_back(round.*speed);
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<DiskReads>> MeasureDiskReads(
     FileSystem& files, const Clock& clock, const std::vector<uint32_t>& sizes,
-    uint64_t file_bytes, uint32_t max_reads) {
+    uint64_t file_bytes, uint32_t max_reads, int rounds) {
   const TempDir directory;
   const std::string path = directory.Join("records");
   RETURN_IF_ERROR(MakeFile(files, path, file_bytes).status());
   std::mt19937_64 random(1);
-  std::vector<DiskReads> results;
-  for (const uint32_t size : sizes) {
-    const uint64_t extent = RecordExtent(size);
-    std::vector<uint64_t> offsets;
-    for (uint64_t at = 0; at + extent <= file_bytes; at += extent) {
-      offsets.push_back(at);
+  std::vector<std::vector<Speeds>> speeds(sizes.size());
+  for (int round = 0; round < rounds; ++round) {
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      ASSIGN_OR_RETURN(const Speeds once,
+                       ReadOnce(files, clock, path, RecordExtent(sizes[i]),
+                                max_reads, random));
+      speeds[i].push_back(once);
     }
-    DiskReads result = {.chunk_bytes = size, .is_cold = DropCaches()};
-    // A new file each time: the kernel remembers how one was read.
-    ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenForRead(path));
-    ASSIGN_OR_RETURN(result.stream_bytes_per_second,
-                     ReadRecords(*file, clock, offsets, extent));
-    std::shuffle(offsets.begin(), offsets.end(), random);
-    offsets.resize(std::min<size_t>(offsets.size(), max_reads));
-    result.is_cold = DropCaches() && result.is_cold;
-    ASSIGN_OR_RETURN(file, files.OpenForRead(path));
-    ASSIGN_OR_RETURN(result.random_bytes_per_second,
-                     ReadRecords(*file, clock, offsets, extent));
-    results.push_back(result);
+  }
+  std::vector<DiskReads> results;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    results.push_back(
+        {.chunk_bytes = sizes[i],
+         .random_bytes_per_second = Median(speeds[i], &Speeds::random),
+         .stream_bytes_per_second = Median(speeds[i], &Speeds::stream),
+         .is_cold = speeds[i].back().is_cold});
   }
   return results;
 }

@@ -17,9 +17,10 @@ struct DiskReads {
 };
 
 // Records of each of `sizes` read one by one from a file of `file_bytes`
-// below TMPDIR, in random order and in theirs. At most `max_reads` at random.
+// below TMPDIR, in random order and in theirs: medians of `rounds`, which go
+// through all sizes in turn. At most `max_reads` at random.
 absl::StatusOr<std::vector<DiskReads>> MeasureDiskReads(
     FileSystem& files, const Clock& clock, const std::vector<uint32_t>& sizes,
-    uint64_t file_bytes, uint32_t max_reads);
+    uint64_t file_bytes, uint32_t max_reads, int rounds);
 
 }  // namespace cairn::study

@@ -61,10 +61,12 @@ SealBatch NextPack(uint32_t number, uint32_t chunk_bytes, uint64_t limit,
   return batch;
 }
 
-uint64_t TableBytes(const std::string& path) {
+// Of tables, and of the log that may hold rows beside them.
+uint64_t RowBytesIn(const std::string& path) {
   uint64_t bytes = 0;
   for (const auto& file : std::filesystem::directory_iterator(path)) {
-    if (file.path().extension() == ".sst") bytes += file.file_size();
+    const std::string extension = file.path().extension();
+    if (extension == ".sst" || extension == ".log") bytes += file.file_size();
   }
   return bytes;
 }
@@ -103,7 +105,7 @@ PlaceCost MeasurePlaces(uint32_t chunk_bytes) {
     });
   }
   cost.row_bytes /= kPlaces;
-  cost.disk_bytes = static_cast<double>(TableBytes(path)) / kPlaces;
+  cost.disk_bytes = static_cast<double>(RowBytesIn(path)) / kPlaces;
   cost.insert_cpu /= kPlaces;
   cost.scan_cpu /= kPlaces;
   return cost;

@@ -8,7 +8,7 @@ namespace cairn::study {
 
 struct PlaceCost {
   double row_bytes = 0;       // key and value, as encoded
-  double disk_bytes = 0;      // of the tables of RocksDB, a place
+  double disk_bytes = 0;      // of tables and log of RocksDB, a place
   absl::Duration insert_cpu;  // a place, this thread
   absl::Duration scan_cpu;    // a place, by a walk over all
 };

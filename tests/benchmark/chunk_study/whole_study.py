@@ -3,13 +3,17 @@
 
   whole_study.py --binaries=FOLDER [--image=FILE,FILE] [--stream=FILE,FILE]
                  [--image-chunkers=NAME:KIB,...] [--stream-chunkers=...]
-                 [--rounds=N] [--folder=FOLDER] [--json=FILE]
+                 [--rounds=N] [--read-limit=READS,BYTES] [--folder=FOLDER]
+                 [--json=FILE]
 
 A new archive takes the chunker of the same archive of its base. So a few
 bytes are written first by a client that names the chunker, and `cairn` goes
 on with it: first backup, the same again, the changed file, and both restores.
 Each step is cold where this may drop the page cache. Prints a table in
-Markdown; medians of the rounds, which go through all chunkers in turn.
+Markdown; medians of the rounds, which go through all chunkers in turn. With
+--read-limit cairnd reads the disk at most that often and that fast in a
+second while it restores (see read_limit.py), and the table says how often it
+did: reads that the kernel joins count once.
 """
 
 import argparse
@@ -24,14 +28,18 @@ import sys
 import tempfile
 import time
 
-from client import Client, model
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from cli import Cli
+from client import Client, model
 from end_to_end import Run
+from read_limit import ReadLimit
 from suite import Suite, binaries_from
 
 GIB = 1 << 30
 MIB = 1 << 20
 GROUP = "host/study"
+FIRST_TIME = 1_700_000_000
 CHUNKERS = {
     "image": "fixed-v1:64,fixed-v1:128,fixed-v1:256,fixed-v1:512,"
              "fixed-v1:1024,fixed-v1:4096",
@@ -66,11 +74,19 @@ def pack_bytes(data):
                for path in pathlib.Path(data).rglob("*.pack"))
 
 
+def time_of(number):
+    """When snapshot `number` was, of which each has a second of its own."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                         time.gmtime(FIRST_TIME + number))
+
+
 def write_seed(target, archive, kind, spec):
     """The first snapshot, from which the others take the chunker."""
     client = Client(target)
     try:
-        session = client.open_session("datastores/default/groups/" + GROUP)
+        session = client.open_session(
+            "datastores/default/groups/" + GROUP,
+            backup_time=Timestamp(seconds=FIRST_TIME))
         client.write(session.name, archive, b"chunker", kind=kind,
                      chunker=spec)
         client.finish(session.name, {archive: len(b"chunker")})
@@ -93,6 +109,11 @@ class Steps:
                                   dir=self.options.folder)
         data = os.path.join(folder, "data")
         suite = Suite(binaries_from(self.options.binaries), data, folder)
+        limit = None
+        if self.options.read_limit:
+            limit = ReadLimit(self.options.folder,
+                              *self.options.read_limit.split(","))
+            suite.prefix = limit.prefix
         try:
             suite.start()
             write_seed(suite.target, self.archive, self.kind,
@@ -100,36 +121,41 @@ class Steps:
             cairn = Cli(suite.binaries["cairn"], suite.target, folder)
             out = os.path.join(folder, "restored")
             results = {}
-            snapshots = {}
-            for step in STEPS:
+            for number, step in enumerate(STEPS, 1):
                 if step.startswith("restore"):
-                    snapshot = snapshots[step.split()[1]]
-                    command = ["restore", snapshot, self.archive, out]
+                    taken = time_of(STEPS.index(step.split()[1]) + 1)
+                    command = ["restore", f"{GROUP}/{taken}", self.archive,
+                               out]
                 else:
                     changed = step == "changed"
                     command = ["backup", GROUP,
-                               f"{self.archive}:{self.files[changed]}"]
-                    # A snapshot's name is its second.
-                    time.sleep(1)
+                               f"{self.archive}:{self.files[changed]}",
+                               f"--backup-time={time_of(number)}"]
                 drop_caches()
-                results[step] = self.measure(suite, cairn, command)
+                results[step] = self.measure(suite, cairn, command, limit)
                 results[step]["packs_mib"] = pack_bytes(data) / MIB
                 if step.startswith("restore"):
                     restored = self.files["changed" in step]
                     subprocess.run(["cmp", restored, out], check=True)
                     os.unlink(out)
-                else:
-                    snapshots[step] = newest(suite.target)
             return results
         finally:
             suite.kill()
+            if limit:
+                limit.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def measure(self, suite, cairn, command):
+    def measure(self, suite, cairn, command, limit):
         size = os.path.getsize(self.files[0])
+        reads = limit.reads() if limit else 0
+        if limit:
+            limit.set(command[0] == "restore")
         run = Run(suite).measure(size, [cairn.binary, *command],
                                  cairn.environment)
-        return {"seconds": run["seconds"],
+        if limit:
+            limit.set(False)
+            reads = limit.reads() - reads
+        return {"seconds": run["seconds"], "reads": reads,
                 "cpu_seconds_per_gib": sum(
                     process["cpu_seconds_per_gib"]
                     for process in run["processes"].values()),
@@ -137,19 +163,15 @@ class Steps:
                                 for process in run["processes"].values())}
 
 
-def newest(target):
-    """The name of the newest snapshot, as `cairn restore` takes it."""
-    client = Client(target)
-    try:
-        names = [snapshot.name for snapshot in client.snapshots(
-            "datastores/default/groups/" + GROUP)]
-    finally:
-        client.close()
-    return f"{GROUP}/{max(name.rsplit('/', 1)[-1] for name in names)}"
-
-
 def median_of(rounds, step, field):
     return statistics.median(results[step][field] for results in rounds)
+
+
+def cell_of(rounds, step):
+    text = (f"{median_of(rounds, step, 'seconds'):.2f} "
+            f"({median_of(rounds, step, 'cpu_seconds_per_gib'):.2f})")
+    reads = median_of(rounds, step, "reads")
+    return f"{text} {reads:.0f} reads" if reads else text
 
 
 def print_table(corpus, size, measured):
@@ -158,9 +180,7 @@ def print_table(corpus, size, measured):
     print("| chunker | " + " | ".join(STEPS) + " | packs MiB | growth MiB |")
     print("|" + " --- |" * (len(STEPS) + 3))
     for chunker, rounds in measured.items():
-        cells = [f"{median_of(rounds, step, 'seconds'):.2f} "
-                 f"({median_of(rounds, step, 'cpu_seconds_per_gib'):.2f})"
-                 for step in STEPS]
+        cells = [cell_of(rounds, step) for step in STEPS]
         first = median_of(rounds, "again", "packs_mib")
         growth = median_of(rounds, "changed", "packs_mib") - first
         print(f"| {chunker} | " + " | ".join(cells)
@@ -175,6 +195,7 @@ def parse():
         parser.add_argument(f"--{corpus}", metavar="FILE,FILE")
         parser.add_argument(f"--{corpus}-chunkers", default=chunkers)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--read-limit", metavar="READS,BYTES")
     parser.add_argument("--folder", default=tempfile.gettempdir())
     parser.add_argument("--json")
     return parser.parse_args()
