@@ -37,12 +37,13 @@ absl::Status StoredChunks::Store(std::string_view plain, const Digest& digest,
     ++pack_;
     pack_end_ = kPackBlockBytes;
   }
-  chunks_[digest] = {
+  const StoredChunk chunk = {
       .number = static_cast<uint32_t>(chunks_.size()),
       .pack = pack_,
       .offset = pack_end_,
       .stored_length = static_cast<uint32_t>(encoded.payload.size()),
       .plain_length = static_cast<uint32_t>(plain.size())};
+  chunks_.emplace(digest, chunk);
   pack_end_ += extent;
   ++growth.chunks;
   growth.plain_bytes += plain.size();

@@ -34,6 +34,7 @@ TEST(StoredChunksTest, StoresADifferentChunkOnceAndHolesNever) {
   EXPECT_EQ(growth->stored_bytes, RecordExtent(kChunkBytes) + kPackEntryBytes);
   const std::vector<StoredChunk> found = chunks.Find(cut.entries);
   ASSERT_EQ(found.size(), 2);
+  EXPECT_EQ(found[0].number, 0);
   EXPECT_EQ(found[0].offset, kPackBlockBytes);
   EXPECT_EQ(found[1].offset, kPackBlockBytes);
 }
