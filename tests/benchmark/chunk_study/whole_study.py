@@ -9,7 +9,7 @@
 A new archive takes the chunker of the same archive of its base. So a few
 bytes are written first by a client that names the chunker, and `cairn` goes
 on with it: first backup, the same again, the changed file, and both restores.
-Each step is cold where this may drop the page cache. Prints a table in
+Each step is cold. Prints a table in
 Markdown; medians of the rounds, which go through all chunkers in turn. With
 --read-limit cairnd reads the disk at most that often and that fast in a
 second while it restores (see read_limit.py), and the table says how often it
@@ -32,12 +32,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from cli import Cli
 from client import Client, model
-from end_to_end import Run
+from measure import GIB, MIB, Command, ServerCosts, make_cold, run
 from read_limit import ReadLimit
 from suite import Suite, binaries_from
 
-GIB = 1 << 30
-MIB = 1 << 20
 GROUP = "host/study"
 FIRST_TIME = 1_700_000_000
 CHUNKERS = {
@@ -59,14 +57,6 @@ def spec_of(text):
     return model.ChunkerSpec(name=name, min_bytes=average // around,
                              average_bytes=average,
                              max_bytes=average * around)
-
-
-def drop_caches():
-    os.sync()
-    try:
-        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
-    except OSError:
-        pass
 
 
 def pack_bytes(data):
@@ -131,7 +121,7 @@ class Steps:
                     command = ["backup", GROUP,
                                f"{self.archive}:{self.files[changed]}",
                                f"--backup-time={time_of(number)}"]
-                drop_caches()
+                make_cold([*self.files, data])
                 results[step] = self.measure(suite, cairn, command, limit)
                 results[step]["packs_mib"] = pack_bytes(data) / MIB
                 if step.startswith("restore"):
@@ -146,21 +136,21 @@ class Steps:
             shutil.rmtree(folder, ignore_errors=True)
 
     def measure(self, suite, cairn, command, limit):
-        size = os.path.getsize(self.files[0])
         reads = limit.reads() if limit else 0
         if limit:
             limit.set(command[0] == "restore")
-        run = Run(suite).measure(size, [cairn.binary, *command],
-                                 cairn.environment)
+        servers = ServerCosts(suite)
+        timed = run([Command("cairn", [cairn.binary, *command])],
+                    cairn.environment)
+        costs = [*timed.costs.values(), *servers.taken().values()]
         if limit:
             limit.set(False)
             reads = limit.reads() - reads
-        return {"seconds": run["seconds"], "reads": reads,
-                "cpu_seconds_per_gib": sum(
-                    process["cpu_seconds_per_gib"]
-                    for process in run["processes"].values()),
-                "peak_mib": max(process["peak_mib"]
-                                for process in run["processes"].values())}
+        gib = os.path.getsize(self.files[0]) / GIB
+        return {"seconds": timed.seconds, "reads": reads,
+                "cpu_seconds_per_gib":
+                    sum(cost.cpu_seconds for cost in costs) / gib,
+                "peak_mib": max(cost.peak_mib for cost in costs)}
 
 
 def median_of(rounds, step, field):
