@@ -63,7 +63,7 @@ class PairStudy {
   Table reads_;
 };
 
-// "gear-v1 256 KiB (64 KiB-1 MiB)".
+// "poly-v1 256 KiB (64 KiB-1 MiB)".
 std::string SpecName(const ChunkerSpec& spec);
 // "64 KiB", "4 MiB".
 std::string SizeName(uint64_t bytes);

@@ -22,9 +22,9 @@ bool StudyOptions::Wants(const std::string& part) const {
 StudyOptions ParseStudyOptions(int argc, char** argv) {
   StudyOptions options = {
       .parts = kParts,
-      .image_chunkers = {"fixed-v1", "gear-v1"},
-      .stream_chunkers = {"gear-v1"},
-      .shapes = {"4:4", "2:4"},
+      .image_chunkers = {"fixed-v1", "poly-v1"},
+      .stream_chunkers = {"poly-v1"},
+      .shapes = {"4:4"},
       .sizes_kib = {64, 128, 256, 512, 1024, 2048, 4096},
       .candidates_kib = {64, 128, 256, 1024},
       .page_means = {64, 128, 256, 512, 1024},

@@ -41,8 +41,8 @@ FIRST_TIME = 1_700_000_000
 CHUNKERS = {
     "image": "fixed-v1:64,fixed-v1:128,fixed-v1:256,fixed-v1:512,"
              "fixed-v1:1024,fixed-v1:4096",
-    "stream": "gear-v1:64,gear-v1:128,gear-v1:256,gear-v1:512,gear-v1:1024,"
-              "gear-v1:4096",
+    "stream": "poly-v1:64,poly-v1:128,poly-v1:256,poly-v1:512,poly-v1:1024,"
+              "poly-v1:4096",
 }
 KINDS = {"image": (model.ARCHIVE_KIND_IMAGE, "a.img"),
          "stream": (model.ARCHIVE_KIND_STREAM, "a.raw")}
