@@ -3,7 +3,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <iterator>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -86,11 +85,11 @@ struct PortableKernel {
   static constexpr size_t kStep = 128;
 
   static size_t Scan(const uint8_t* at, size_t count, const WideTest& wide) {
+    Sums sums;
     for (size_t k = 0; k < count; k += kStep) {
-      std::array<uint16_t, kStep> filters;
-      if (!SetFilters(at + k, filters)) continue;
+      if (!Set(sums, at + k)) continue;
       for (size_t i = 0; i < kStep; ++i) {
-        if (PassesFilter(filters[i]) && wide.Passes(at + k + i)) {
+        if (PassesFilter(sums.of_32[i]) && wide.Passes(at + k + i)) {
           return k + i + 1;
         }
       }
@@ -99,29 +98,33 @@ struct PortableKernel {
   }
 
  private:
-  // Of the positions from `at` on. Returns whether one of them passes.
-  static bool SetFilters(const uint8_t* at,
-                         std::array<uint16_t, kStep>& filters) {
-    // Over the last 2, 8 and 16 bytes; the first are those of the positions
-    // at - 30, at - 24 and at - 16.
-    uint16_t of_2[kStep + 30];
-    uint16_t of_8[kStep + 24];
-    uint16_t of_16[kStep + 16];
-    for (size_t i = 0; i < std::size(of_2); ++i) {
+  // Over the last 2, 8, 16 and 32 bytes. The first are those of the positions
+  // 30, 24, 16 and 0 before a step.
+  struct Sums {
+    std::array<uint16_t, kStep + 30> of_2;
+    std::array<uint16_t, kStep + 24> of_8;
+    std::array<uint16_t, kStep + 16> of_16;
+    std::array<uint16_t, kStep> of_32;  // the filters
+  };
+
+  // For the step at `at`. Returns whether one of its filters passes.
+  static bool Set(Sums& sums, const uint8_t* at) {
+    auto& [of_2, of_8, of_16, of_32] = sums;
+    for (size_t i = 0; i < of_2.size(); ++i) {
       of_2[i] = static_cast<uint16_t>(at[i - 31] | at[i - 30] << 8);
     }
-    for (size_t i = 0; i < std::size(of_8); ++i) {
+    for (size_t i = 0; i < of_8.size(); ++i) {
       of_8[i] =
           static_cast<uint16_t>(of_2[i + 6] + kPower<1> * of_2[i + 4] +
                                 kPower<2> * of_2[i + 2] + kPower<3> * of_2[i]);
     }
-    for (size_t i = 0; i < std::size(of_16); ++i) {
+    for (size_t i = 0; i < of_16.size(); ++i) {
       of_16[i] = static_cast<uint16_t>(of_8[i + 8] + kPower<4> * of_8[i]);
     }
     uint16_t passed = 0;
     for (size_t i = 0; i < kStep; ++i) {
-      filters[i] = static_cast<uint16_t>(of_16[i + 16] + kPower<8> * of_16[i]);
-      passed |= PassesFilter(filters[i]) ? 1 : 0;
+      of_32[i] = static_cast<uint16_t>(of_16[i + 16] + kPower<8> * of_16[i]);
+      passed |= PassesFilter(of_32[i]) ? 1 : 0;
     }
     return passed != 0;
   }
