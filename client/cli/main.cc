@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -30,6 +31,15 @@ void CatchSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+// Chunks come and go by the thousand. By its defaults the allocator gives each
+// back to the system and takes it anew, page by page: a fifth of the CPU time
+// of a restore. What is kept is bounded by what is in flight.
+void KeepFreedMemory() {
+  constexpr int kMiB = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, 16 * kMiB);
+  mallopt(M_TRIM_THRESHOLD, 64 * kMiB);
+}
+
 std::optional<std::string> GetVariable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
@@ -39,6 +49,7 @@ std::optional<std::string> GetVariable(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepFreedMemory();
   // File names are bytes, and what a tar says of them is UTF-8.
   std::setlocale(LC_CTYPE, "C.UTF-8");
   CatchSignals();
