@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,9 +31,15 @@ class FileTarget final : public Target {
              std::string partial)
       : options_(options), fd_(std::move(fd)), partial_(std::move(partial)) {}
 
+  // Written between two times that the disk is told to begin.
+  static constexpr uint64_t kWritebackBytes = uint64_t{16} << 20;
+
+  void StartWriteback(uint64_t end);
+
   const TargetOptions options_;
   FileDescriptor fd_;
-  std::string partial_;  // empty: renamed
+  std::string partial_;        // empty: renamed
+  uint64_t written_back_ = 0;  // the disk was told of all before
 };
 
 // Gives the file `from` the name `to`, unless something has it, where the
