@@ -7,7 +7,7 @@
 #include "common/chunking/zero_run.h"
 #include "common/digest/sha256.h"
 #include "common/status/status_macros.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
+#include "tests/benchmark/stages/cpu_time.h"
 
 namespace cairn::study {
 namespace {
@@ -66,9 +66,9 @@ absl::StatusOr<ArchiveCut> CutArchive(const ChunkerSpec& spec,
   ASSIGN_OR_RETURN(const std::unique_ptr<Chunker> chunker, NewChunker(spec));
   ArchiveCut archive;
   archive.size_bytes = bytes.size();
-  archive.cut_cpu = CpuOf([&] { FindCuts(*chunker, bytes, archive); });
+  archive.cut_cpu = CpuTimeOf([&] { FindCuts(*chunker, bytes, archive); });
   uint64_t offset = 0;
-  archive.zero_cpu = CpuOf([&] {
+  archive.zero_cpu = CpuTimeOf([&] {
     for (ChunkEntry& entry : archive.entries) {
       entry.is_hole = IsAllZero(bytes.substr(offset, entry.length));
       offset += entry.length;
@@ -77,7 +77,7 @@ absl::StatusOr<ArchiveCut> CutArchive(const ChunkerSpec& spec,
     }
   });
   offset = 0;
-  archive.hash_cpu = CpuOf([&] {
+  archive.hash_cpu = CpuTimeOf([&] {
     for (ChunkEntry& entry : archive.entries) {
       if (!entry.is_hole) {
         entry.digest = Sha256(bytes.substr(offset, entry.length));

@@ -9,7 +9,7 @@
 #include "common/compression/zstd.h"
 #include "common/log/log.h"
 #include "common/status/status_macros.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
+#include "tests/benchmark/stages/cpu_time.h"
 
 namespace cairn::study {
 namespace {
@@ -61,8 +61,8 @@ absl::StatusOr<LevelCost> MeasureLevel(std::span<const std::string_view> chunks,
   std::string payload;
   for (const std::string_view chunk : chunks) {
     bool is_smaller = false;
-    cost.compress_cpu +=
-        CpuOf([&] { is_smaller = encoder.Compress(chunk, level, payload); });
+    cost.compress_cpu += CpuTimeOf(
+        [&] { is_smaller = encoder.Compress(chunk, level, payload); });
     cost.plain_bytes += chunk.size();
     cost.stored_bytes += is_smaller ? payload.size() : chunk.size();
     if (!is_smaller) {
@@ -70,7 +70,7 @@ absl::StatusOr<LevelCost> MeasureLevel(std::span<const std::string_view> chunks,
       continue;
     }
     absl::StatusOr<std::string> plain;
-    cost.decompress_cpu += CpuOf(
+    cost.decompress_cpu += CpuTimeOf(
         [&] { plain = DecodePayload(Encoding::kZstd, payload, chunk.size()); });
     RETURN_IF_ERROR(plain.status());
     if (*plain != chunk) {
@@ -88,13 +88,13 @@ ProbeCost MeasureProbe(std::span<const std::string_view> chunks,
   for (const std::string_view chunk : chunks) {
     ++cost.chunks;
     bool looks_smaller = false;
-    cost.probe_cpu += CpuOf([&] {
+    cost.probe_cpu += CpuTimeOf([&] {
       looks_smaller =
           encoder.Compress(SampleOf(chunk, probe), probe.probe_level, payload);
     });
     bool is_smaller = false;
-    const absl::Duration full =
-        CpuOf([&] { is_smaller = encoder.Compress(chunk, level, payload); });
+    const absl::Duration full = CpuTimeOf(
+        [&] { is_smaller = encoder.Compress(chunk, level, payload); });
     const uint64_t stored = is_smaller ? payload.size() : chunk.size();
     cost.full_cpu += full;
     cost.stored_bytes += stored;

@@ -7,7 +7,7 @@
 #include "common/page/page.h"
 #include "common/page/page_walk.h"
 #include "common/status/status_macros.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
+#include "tests/benchmark/stages/cpu_time.h"
 
 namespace cairn::study {
 namespace {
@@ -78,7 +78,7 @@ absl::StatusOr<MarkCost> MarkTrees(const std::vector<PageRoot>& roots,
                                    const PageSet& pages, MarkTable& table) {
   MarkCost cost;
   absl::Status status;
-  cost.cpu = CpuOf([&] {
+  cost.cpu = CpuTimeOf([&] {
     TreeWalk walk(pages, table, cost);
     for (const PageRoot& root : roots) {
       const PageChild child = {.page = root.page,

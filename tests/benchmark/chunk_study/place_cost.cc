@@ -11,7 +11,7 @@
 #include "common/testing/temp_dir.h"
 #include "services/chunk_storage/storage/place_codec.h"
 #include "services/chunk_storage/storage/place_store.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
+#include "tests/benchmark/stages/cpu_time.h"
 #include "tests/benchmark/stages/disk.h"
 
 namespace cairn::study {
@@ -92,14 +92,15 @@ PlaceCost MeasurePlaces(uint32_t chunk_bytes) {
             chunk_storage::EncodePlaceKey(kDatastore, record.key).size() +
             chunk_storage::EncodePlace(record.place).size();
       }
-      cost.insert_cpu += CpuOf([&] { CHECK_OK(store.CommitSealed(batch)); });
+      cost.insert_cpu +=
+          CpuTimeOf([&] { CHECK_OK(store.CommitSealed(batch)); });
     }
   }
   {
     // What only the log held is in tables once it is open again.
     const auto database = Open(path, &fatal);
     const PlaceStore store(database.get());
-    cost.scan_cpu = CpuOf([&] {
+    cost.scan_cpu = CpuTimeOf([&] {
       const auto counts = store.CountPlaces(kDatastore);
       CHECK_OK(counts.status());
     });

@@ -8,11 +8,11 @@
 #include "common/pack/pack_format.h"
 #include "common/page/page.h"
 #include "common/status/status_macros.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
 #include "tests/benchmark/chunk_study/mark.h"
 #include "tests/benchmark/chunk_study/page_cost.h"
 #include "tests/benchmark/chunk_study/pair_study.h"
 #include "tests/benchmark/chunk_study/place_cost.h"
+#include "tests/benchmark/stages/cpu_time.h"
 
 namespace cairn::study {
 namespace {
@@ -49,7 +49,7 @@ absl::StatusOr<Mark> MeasureMark(uint32_t page_mean, uint64_t references) {
   Mark mark = {.page_bytes = pages.bytes() / count,
                .pages = pages.pages() / count};
   MarkTable table(references);
-  mark.build_cpu = CpuOf([&] {
+  mark.build_cpu = CpuTimeOf([&] {
     // Places come by key, which is another order than that of archives.
     for (uint64_t i = 0; i < references; ++i) {
       table.Put(entries[i].digest,

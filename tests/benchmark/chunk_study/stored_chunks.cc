@@ -5,7 +5,7 @@
 #include "common/digest/sha256.h"
 #include "common/pack/pack_format.h"
 #include "common/status/status_macros.h"
-#include "tests/benchmark/chunk_study/cpu_time.h"
+#include "tests/benchmark/stages/cpu_time.h"
 
 namespace cairn::study {
 namespace {
@@ -19,9 +19,9 @@ absl::Status StoredChunks::Store(std::string_view plain, const Digest& digest,
                                  StoredGrowth& growth) {
   EncodedPayload encoded;
   growth.compress_cpu +=
-      CpuOf([&] { encoded = EncodeChunk(plain, zstd_level_); });
+      CpuTimeOf([&] { encoded = EncodeChunk(plain, zstd_level_); });
   bool is_same = false;
-  growth.decode_cpu += CpuOf([&] {
+  growth.decode_cpu += CpuTimeOf([&] {
     const auto decoded =
         DecodePayload(encoded.encoding, encoded.payload, plain.size());
     is_same = decoded.ok() && Sha256(*decoded) == digest;
