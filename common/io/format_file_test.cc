@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "common/io/checked_text.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -36,6 +37,20 @@ TEST(FormatFileTest, RoundTrips) {
   FormatFile plain = SomeFormat();
   plain.features = {};
   EXPECT_THAT(DecodeFormat(EncodeFormat(plain)), IsOkAndHolds(plain));
+}
+
+TEST(FormatFileTest, HasTheTextThatItAlwaysHad) {
+  EXPECT_EQ(
+      EncodeCheckedText(EncodeFormat(SomeFormat())),
+      "compatible: hints\n"
+      "incompatible: big-pages\n"
+      "read_only_compatible: counters,marks\n"
+      "release: 1.2.0\n"
+      "service: index\n"
+      "uuid: 01234567-89ab-4def-8123-456789abcdef\n"
+      "version: 2\n"
+      "checksum: "
+      "b592499e09d7844a4403cb1bf2035c174589b2c5d28389bf58bd833125d7e865\n");
 }
 
 TEST(FormatFileTest, RefusesMissingAndGarbledFields) {

@@ -49,6 +49,18 @@ void ExpectEveryChangeRefused(const std::string& bytes, Accepts accepts) {
   EXPECT_FALSE(accepts(bytes + '\0'));
 }
 
+// Computed by a separate program from the drawing in the header alone. A
+// change here is a change of the format.
+TEST(PackFormatTest, HasTheBytesThatItAlwaysHad) {
+  EXPECT_EQ(Sha256(EncodePackHeader({kPack, kDatastore, PackClass::kMetadata}))
+                .ToHex(),
+            "7cd66bf778a406e5bc50547229670a9e03a8258b225f0f6e22c7515a063903df");
+  EXPECT_EQ(Sha256(EncodeRecordHeader(SampleHeader(), kPack, 8192)).ToHex(),
+            "c8f25a3297a7b343715d9219814d8848759b312566b19cfd8a9e3656815e059b");
+  EXPECT_EQ(Sha256(EncodePackFooter(kPack, 8192, SampleEntries())).ToHex(),
+            "01ed779826f39303b7e27b1dd5c6759e7b4b521f79fb2e365e576d375f1e9833");
+}
+
 TEST(PackFormatTest, RoundTripsTheHeaderBlock) {
   for (const PackClass pack_class : {PackClass::kData, PackClass::kMetadata}) {
     const PackHeader header = {kPack, kDatastore, pack_class};

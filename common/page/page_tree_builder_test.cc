@@ -127,6 +127,20 @@ TEST(PageTreeBuilderTest, BuildsTheReferenceTreeAsItAlwaysDid) {
   EXPECT_EQ(tree.pages.size(), 12u);
 }
 
+// The same with the numbers that archives are stored by.
+TEST(PageTreeBuilderTest, CutsPagesOfArchivesAsItAlwaysDid) {
+  std::vector<ChunkEntry> entries;
+  for (uint64_t i = 0; i < 5000; ++i) entries.push_back(Numbered(i));
+  entries[7] = {.is_hole = true, .length = 1 << 20};
+  entries[20] = Numbered(20, 1000);
+  const Tree tree = Build(entries, kDefault);
+  EXPECT_EQ(tree.root.page.ToHex(),
+            "4bf8f31295537e7574f0b440a9aee381ad616eff0f16586edad8d402cf612430");
+  EXPECT_EQ(tree.root.level, 1u);
+  EXPECT_EQ(tree.root.size_bytes, 7067565u);
+  EXPECT_EQ(tree.pages.size(), 32u);
+}
+
 TEST(PageTreeBuilderTest, MakesOneEmptyPageOfNothing) {
   const Tree tree = Build({}, kDefault);
   EXPECT_EQ(tree.root, (PageRoot{.page = Sha256(EncodePage(Page{}))}));

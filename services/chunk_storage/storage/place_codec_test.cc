@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "common/digest/sha256.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -32,6 +33,29 @@ TEST(PlaceCodecTest, ATypicalRowTakesLessThan60Bytes) {
                        .plain_length = 4 << 20,
                        .encoding = Encoding::kZstd};
   EXPECT_LT(EncodePlaceKey(3, key).size() + EncodePlace(place).size(), 60u);
+}
+
+// A change here is a change of the format.
+TEST(PlaceCodecTest, RowsHaveTheBytesThatTheyAlwaysHad) {
+  RecordKey key = {.kind = RecordKind::kChunk};
+  key.digest.bytes.fill(0x11);
+  const std::string digest(64, '1');
+  EXPECT_EQ(absl::BytesToHexString(EncodePlaceKey(3, key)),
+            "000000030100" + digest);
+  key.kind = RecordKind::kPage;
+  key.domain.bytes.fill(0x22);
+  EXPECT_EQ(absl::BytesToHexString(EncodePlaceKey(3, key)),
+            "000000030201" + std::string(32, '2') + digest);
+
+  Place place = {.pack = 300,
+                 .ordinal = 5,
+                 .offset = 4096,
+                 .stored_length = 77,
+                 .plain_length = 1 << 20,
+                 .encoding = Encoding::kZstd};
+  EXPECT_EQ(absl::BytesToHexString(EncodePlace(place)), "ac0240054d80804002");
+  place.bad = true;
+  EXPECT_EQ(absl::BytesToHexString(EncodePlace(place)), "ac0240054d80804082");
 }
 
 TEST(PlaceCodecTest, RoundTripsPlaces) {

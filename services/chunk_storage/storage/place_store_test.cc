@@ -1,13 +1,18 @@
 #include "services/chunk_storage/storage/place_store.h"
 
 #include <random>
+#include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/digest/sha256.h"
 #include "common/kv/memory_kv_store.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
+#include "services/chunk_storage/storage/place_codec.h"
 
 namespace cairn::chunk_storage {
 namespace {
@@ -26,6 +31,14 @@ class PlaceStoreTest : public ::testing::Test {
           {Key(first + i), {.pack = pack, .offset = 4096u + 64u * i}});
     }
     return batch;
+  }
+
+  // The first row of a table: key and value, in hex.
+  std::string RowOf(KvTable table) {
+    const auto view = kv_.NewView();
+    const auto cursor = view->Scan(table, "", "");
+    return absl::StrCat(absl::BytesToHexString(cursor->key()), " ",
+                        absl::BytesToHexString(cursor->value()));
   }
 
   MemoryKvStore kv_{PlaceStore::TableNames().size()};
@@ -59,6 +72,36 @@ TEST_F(PlaceStoreTest, APackAndItsPlacesAppearTogether) {
   EXPECT_EQ(places[2]->offset, 4096u);
   ASSERT_OK_AND_ASSIGN(const auto other, store_.Find(5, keys));
   EXPECT_FALSE(other[0].has_value());
+}
+
+// Computed by a separate program from record.proto alone. A change here is a
+// change of the format.
+TEST_F(PlaceStoreTest, RowsHaveTheBytesThatTheyAlwaysHad) {
+  SealBatch batch = {.datastore = row_,
+                     .pack = {.number = 6,
+                              .uuid = Uuid{{9}},
+                              .pack_class = PackClass::kMetadata,
+                              .file_bytes = 1,
+                              .record_count = 2,
+                              .payload_bytes = 3,
+                              .highest_sequence = 4,
+                              .damaged_bytes = 5,
+                              .highest_epoch = 6,
+                              .duplicate_records = 7,
+                              .damaged_records = 8,
+                              .unnamed_bytes = 9},
+                     .damaged = {{Key(1), "bad"}},
+                     .time = absl::FromUnixSeconds(5)};
+  batch.datastore.highest_epoch = 12;
+  batch.datastore.loss_mark = 13;
+  ASSERT_OK(store_.CommitSealed(batch));
+  const std::string zeros(30, '0');
+  EXPECT_EQ(RowOf(0),
+            "01" + zeros + " 0801121001" + zeros + "18022003280b3004380c400d");
+  EXPECT_EQ(RowOf(2), "0000000400000006 0801100118022003280230043805421009" +
+                          zeros + "4806500758086009");
+  EXPECT_EQ(RowOf(3), absl::BytesToHexString(EncodePlaceKey(4, Key(1))) +
+                          " 08011080e497d0121a03626164");
 }
 
 TEST_F(PlaceStoreTest, FindsMoreKeysThanOneReadTakes) {

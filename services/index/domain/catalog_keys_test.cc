@@ -7,7 +7,10 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "common/model/digest.h"
 #include "common/model/names.h"
+#include "common/model/uuid.h"
 #include "common/testing/seed.h"
 #include "gtest/gtest.h"
 
@@ -19,6 +22,10 @@ Uuid SomeUuid(uint8_t last) {
   uuid.bytes.fill(0xff);
   uuid.bytes[15] = last;
   return uuid;
+}
+
+std::string Hex(const std::string& bytes) {
+  return absl::BytesToHexString(bytes);
 }
 
 // Names that are each other's prefixes and hold the lowest and the highest
@@ -80,6 +87,32 @@ TEST(CatalogKeysTest, KeysParseBack) {
     EXPECT_EQ(ParseNamespaceKey(NamespaceKey(uuid, name.group.parent.path)),
               name.group.parent.path);
   }
+}
+
+// A change here is a change of the format.
+TEST(CatalogKeysTest, KeysHaveTheBytesThatTheyAlwaysHad) {
+  Uuid uuid;
+  uuid.bytes.fill(0xaa);
+  Uuid session;
+  session.bytes.fill(0xcc);
+  Digest page;
+  page.bytes.fill(0xee);
+  const std::string datastore(32, 'a');
+  const std::string in_session = datastore + std::string(32, 'c');
+  const SnapshotName name = {
+      .group = {.parent = {.datastore = "any", .path = {{"a", "b-2"}}},
+                .type = BackupType::kVm,
+                .id = "100"},
+      .time = 0x6b020191};
+  // a 01 b - 2 01, then 00 v m 00 1 0 0 00
+  const std::string space = datastore + "6101622d3201";
+  const std::string group = space + "00766d0031303000";
+  EXPECT_EQ(Hex(NamespaceKey(uuid, name.group.parent.path)), space);
+  EXPECT_EQ(Hex(GroupKey(uuid, name.group)), group);
+  EXPECT_EQ(Hex(SnapshotKey(uuid, name)), group + "000000006b020191");
+  EXPECT_EQ(Hex(SessionKey(uuid, session)), in_session);
+  EXPECT_EQ(Hex(CheckpointKey(uuid, session, "a-1")), in_session + "612d31");
+  EXPECT_EQ(Hex(PageKey(uuid, page)), datastore + std::string(64, 'e'));
 }
 
 TEST(CatalogKeysTest, OneNamespacesKeyIsAPrefixOfAllBelowItAndOfNoOther) {

@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/time/time.h"
 #include "cairn/record/v1/record.pb.h"
+#include "common/digest/sha256.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -196,6 +198,59 @@ TEST(RowCodecTest, CheckpointsRoundTripOpenAndComplete) {
     EXPECT_EQ(back.root, row.root);
     EXPECT_EQ(back.stored_bytes, row.stored_bytes);
     EXPECT_EQ(back.revision, row.revision);
+  }
+}
+
+// Computed by a separate program from record.proto alone. A change here is a
+// change of the format.
+TEST(RowCodecTest, RowsHaveTheBytesThatTheyAlwaysHad) {
+  Datastore datastore;
+  datastore.ref.uuid.bytes.fill(4);
+  datastore.ref.generation = 5;
+  datastore.comment = "c";
+  datastore.create_time = absl::FromUnixSeconds(6);
+  ArchiveCheckpoint checkpoint;
+  checkpoint.kind = ArchiveKind::kImage;
+  checkpoint.chunker = ExampleArchive("a").chunker;
+  checkpoint.durable_bytes = 5;
+  checkpoint.builder_state = std::string("st\0ate", 6);
+  checkpoint.root = ExampleArchive("a").root;
+  checkpoint.stored_bytes = 6;
+  checkpoint.revision = 7;
+  const std::pair<std::string, const char*> rows[] = {
+      {EncodeDatastore(datastore),
+       "ab64eea8fb96d3b913fa1d15f3d650a71ab081bf584b5dfa38988ccb08d2c2e9"},
+      {EncodeNamespace({.comment = "c",
+                        .create_time = absl::FromUnixSeconds(6),
+                        .sequence = 7}),
+       "3fa7df62eb4db11f9040cea8aacafc36fd3a2552dbf7097c394b2f84b5e8bd0a"},
+      {EncodeGroup({.owner = "o",
+                    .notes = "n",
+                    .create_time = absl::FromUnixSeconds(6),
+                    .newest_time = 7,
+                    .owner_sequence = 8,
+                    .notes_sequence = 9,
+                    .listed_count = 10,
+                    .newest_listed_time = 11}),
+       "aae0928d9b45b3b2f3a40ad23175e43e2e7633f0a6ac758409a26d01b7af1256"},
+      {EncodeSnapshot(ExampleSnapshot()),
+       "4cddf8c7e8a0c6ee3f764cdd6a7beefbe398d73c3fb0a5dc7dcee1c29d936910"},
+      {EncodeSession(ExampleSession()),
+       "2dfc8e0032809088e3879759474fb818fa762c59492747e165df5b6245cb3c99"},
+      {EncodeCheckpoint(checkpoint),
+       "d720f379607e7cd4d76284c98517658779be23cde3ee2b9a301a708d46f7199c"},
+      {EncodeState({.fence = 1,
+                    .highest_epoch = 2,
+                    .highest_token = 3,
+                    .sequence_limit = 4,
+                    .namespace_delete_sequence = 5,
+                    .snapshot_count = 6,
+                    .logical_bytes = 7,
+                    .counted = true}),
+       "c98a8731b060abef5cb3e687a052077f7394e1ac9fb64d731017431ee9a537c5"},
+  };
+  for (const auto& [bytes, digest] : rows) {
+    EXPECT_EQ(Sha256(bytes).ToHex(), digest) << absl::BytesToHexString(bytes);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cairn/record/v1/record.pb.h"
+#include "common/digest/sha256.h"
 #include "common/kv/memory_kv_store.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
@@ -88,6 +89,22 @@ TEST_F(LeaseStoreTest, KeepsLeasesAndNumbers) {
     EXPECT_EQ(lease.start_time, wanted.start_time);
     EXPECT_EQ(lease.ttl, wanted.ttl);
   }
+}
+
+// Computed by a separate program from record.proto alone. A change here is a
+// change of the format.
+TEST_F(LeaseStoreTest, RowsHaveTheBytesThatTheyAlwaysHad) {
+  LeaseBatch batch;
+  batch.PutLease(MakeLease(1), LeasePhase::kPending);
+  batch.PutNumbers("main", Numbers());
+  ASSERT_OK(store_.Commit(batch));
+  EXPECT_EQ(kv_.NewView()->Scan(0, "", "")->key(),
+            std::string("main\0\1", 6) + std::string(15, '\0'));
+  EXPECT_EQ(kv_.NewView()->Scan(1, "", "")->key(), "main");
+  EXPECT_EQ(Sha256(Raw(0)).ToHex(),
+            "dc6edfe05f761788f189c76f4ca0b3184cd1731c2e72f09d8d5d86dab53a094e");
+  EXPECT_EQ(Sha256(Raw(1)).ToHex(),
+            "a17109cefcd0ba6f8b82c8a4731a80e8d7bb7108426f95a82ad21aea5e2ea584");
 }
 
 TEST_F(LeaseStoreTest, DatastoresDoNotMix) {
