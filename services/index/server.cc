@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 #include "common/model/call.h"
 #include "common/random/system_random.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/storage/index_store.h"
 #include "services/index/storage/rebuilt_database.h"
@@ -62,16 +63,22 @@ absl::Status IndexServer::OpenStore(ServiceContext& context) {
     LOG(INFO) << "rebuilt database is put in place former="
               << replacement.former;
   }
+  const std::string database =
+      absl::StrCat(directory_->path(), "/", kDatabaseName);
   ASSIGN_OR_RETURN(
-      kv_, RocksKvStore::Open(DatabaseOptions(options_,
-                                              absl::StrCat(directory_->path(),
-                                                           "/", kDatabaseName),
-                                              &files_),
+      kv_, RocksKvStore::Open(DatabaseOptions(options_, database, &files_),
                               context.fatal_errors()));
   metrics_ = std::make_unique<IndexMetrics>(context.metrics());
-  ASSIGN_OR_RETURN(
-      engine_, IndexEngine::Open(options_.Engine(), kv_.get(), context.clock(),
-                                 random, metrics_.get()));
+  auto engine = IndexEngine::Open(options_.Engine(), kv_.get(), context.clock(),
+                                  random, metrics_.get());
+  if (!engine.ok()) {
+    return WithContext(
+        engine.status(),
+        absl::StrCat("database ", database,
+                     " (where rows are damaged or lost, "
+                     "`cairn-index rebuild` builds it again from the packs)"));
+  }
+  engine_ = *std::move(engine);
   return absl::OkStatus();
 }
 

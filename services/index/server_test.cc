@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/io/posix_file_system.h"
+#include "common/rocks/rocks_kv_store.h"
 #include "common/rpc/channel.h"
 #include "common/server/cairn_server.h"
+#include "common/status/status_macros.h"
 #include "common/testing/recording_fatal_error_sink.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -17,7 +20,9 @@
 #include "gtest/gtest.h"
 #include "services/index/client/grpc_index_client.h"
 #include "services/index/client/test_backup.h"
+#include "services/index/domain/catalog_keys.h"
 #include "services/index/options.h"
+#include "services/index/storage/index_store.h"
 
 namespace cairn::index {
 namespace {
@@ -30,6 +35,10 @@ class IndexServerTest : public ::testing::Test {
   IndexServerTest() : random_(TestSeed()) { Start(); }
 
   void Start() {
+    const absl::Status started = TryStart();
+    ASSERT_OK(started);
+  }
+  absl::Status TryStart() {
     ServerOptions server;
     server.data_dir = directory_.path();
     server.listen = {absl::StrCat("unix:", directory_.Join("socket"))};
@@ -42,11 +51,11 @@ class IndexServerTest : public ::testing::Test {
     auto started =
         CairnServer::Start("index", server, BuildServices(options, server),
                            {.clock = &clock_, .fatal_errors = &fatal_});
-    ASSERT_OK(started);
+    RETURN_IF_ERROR(started.status());
     server_ = *std::move(started);
-    auto channel = CreateChannel({.target = server.listen[0]});
-    ASSERT_OK(channel);
-    client_ = std::make_unique<GrpcIndexClient>(*channel, &clock_);
+    ASSIGN_OR_RETURN(auto channel, CreateChannel({.target = server.listen[0]}));
+    client_ = std::make_unique<GrpcIndexClient>(channel, &clock_);
+    return absl::OkStatus();
   }
   void Restart() {
     client_.reset();
@@ -87,6 +96,31 @@ TEST_F(IndexServerTest, WhatWasPublishedIsThereAfterARestart) {
   EXPECT_EQ(fence.highest_epoch, 4u);
   EXPECT_EQ(fence.highest_token, 2u);
   EXPECT_GE(fence.sequence, snapshot.sequence);
+}
+
+TEST_F(IndexServerTest, NamesTheDatabaseWhoseRowsAreLost) {
+  ASSERT_OK_AND_ASSIGN(const Datastore datastore,
+                       client_->GetDatastore({}, "default"));
+  client_.reset();
+  server_.reset();
+  const std::string path = directory_.Join("index/db");
+  {
+    PosixFileSystem files;
+    Options options;
+    options.reserve_bytes = 1;
+    options.ballast_bytes = 0;
+    ASSERT_OK_AND_ASSIGN(
+        const auto kv,
+        RocksKvStore::Open(DatabaseOptions(options, path, &files), &fatal_));
+    KvBatch batch;
+    batch.Remove(static_cast<KvTable>(Table::kState),
+                 DatastorePrefix(datastore.ref.uuid));
+    ASSERT_OK(kv->Commit(batch, Durability::kSynced));
+  }
+  const absl::Status refused = TryStart();
+  EXPECT_THAT(refused.message(), HasSubstr(path));
+  EXPECT_THAT(refused.message(), HasSubstr("has no row of numbers"));
+  EXPECT_THAT(refused.message(), HasSubstr("cairn-index rebuild"));
 }
 
 TEST_F(IndexServerTest, ShowsItsMetrics) {
