@@ -42,11 +42,14 @@ absl::Status Damaged(const std::string& label, const PlacedEntry& placed,
 void ChunkReader::Decode(const std::string& label,
                          std::span<StoredChunk> chunks) {
   std::vector<absl::StatusOr<std::string>> plain;
-  std::vector<std::string_view> messages;
   for (StoredChunk& chunk : chunks) {
     plain.push_back(TakePlain(chunk.encoding, std::move(chunk.payload),
                               chunk.placed.entry.length));
-    messages.push_back(plain.back().ok() ? *plain.back() : std::string_view());
+  }
+  // Only now: a short string moves with its bytes.
+  std::vector<std::string_view> messages;
+  for (const absl::StatusOr<std::string>& bytes : plain) {
+    messages.push_back(bytes.ok() ? *bytes : std::string_view());
   }
   std::vector<Digest> digests(messages.size());
   Sha256Batch(messages, digests);

@@ -66,7 +66,7 @@ class RoundTrip(Case):
         """Chunks in every form; returns their bytes and Finished."""
         first = self.random.randbytes(70_000)
         same = b"s" * 50_000
-        large = self.random.randbytes(3 * MIB + 5)
+        large = self.random.randbytes(MIB - 5)
         zeros = bytes(40_000)
         messages, data = [begin(session, archive)], b""
         messages.append(chunk(0, first))

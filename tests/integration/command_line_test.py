@@ -12,6 +12,7 @@ import termios
 
 import case
 from case import wait_until
+from chunks import RAW, begin, chunk, end, write_chunks
 from cli_case import CliCase
 from client import backup
 from tree import describe, differences, make_tree
@@ -37,6 +38,21 @@ class BackUpAndRestore(CommandLineCase):
                 file.seek(at)
                 file.write(self.random.randbytes(3 * MIB + 11))
         return image
+
+    def test_short_chunks_are_restored(self):
+        """As other clients may cut; several are decoded at one time."""
+        session = self.client.open_session("datastores/default/groups/host/s")
+        messages, content = [begin(session.name, "a.raw")], b""
+        for number in range(400):
+            plain = bytes([97 + number % 23]) * (1 + number % 20)
+            messages.append(chunk(len(content), plain, RAW))
+            content += plain
+        write_chunks(self.client, messages + [end(len(content))])
+        self.client.finish(session.name, {"a.raw": len(content)})
+        for way in ("chunks", "stream"):
+            out, _ = self.cairn.run("restore", "host/s/latest", "a.raw", "-",
+                                    "--way", way)
+            self.assertEqual(out, content, way)
 
     def test_an_image_with_holes(self):
         image = self.make_image()

@@ -216,12 +216,15 @@ absl::Status ArchiveReader::FetchChunk(const PlacedEntry& placed) {
 void ArchiveReader::Decode(std::span<StoredChunk> chunks) {
   StageTimer timer(dependencies_.clock, dependencies_.metrics->decode_seconds);
   std::vector<absl::StatusOr<std::string>> plain;
-  std::vector<std::string_view> messages;
   for (StoredChunk& chunk : chunks) {
     Record& record = chunk.record;
     plain.push_back(TakePlain(record.encoding, std::move(record.payload),
                               record.plain_length));
-    messages.push_back(plain.back().ok() ? *plain.back() : std::string_view());
+  }
+  // Only now: a short string moves with its bytes.
+  std::vector<std::string_view> messages;
+  for (const absl::StatusOr<std::string>& bytes : plain) {
+    messages.push_back(bytes.ok() ? *bytes : std::string_view());
   }
   std::vector<Digest> digests(messages.size());
   Sha256Batch(messages, digests);

@@ -149,6 +149,21 @@ TEST_F(ChunkRpcTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(entries.messages[1].entries().entries_size(), 4);
 }
 
+TEST_F(ChunkRpcTest, ShortChunksAreReadBesideEachOther) {
+  std::string all;
+  std::vector<Request> requests = {Begin()};
+  for (int i = 0; i < 200; ++i) {
+    const std::string plain(1 + i % 20, static_cast<char>('a' + i % 23));
+    requests.push_back(Chunk(all.size(), plain));
+    all += plain;
+  }
+  requests.push_back(End(all.size()));
+  ASSERT_OK(Serve(requests));
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                       harness_.Finish(session_, {{"a", all.size()}}));
+  EXPECT_THAT(harness_.Read(snapshot, "a"), IsOkAndHolds(all));
+}
+
 TEST_F(ChunkRpcTest, ALongPayloadComesInFragments) {
   std::mt19937_64 random(TestSeed());
   std::string plain(2'500'000, 0);
@@ -157,6 +172,8 @@ TEST_F(ChunkRpcTest, ALongPayloadComesInFragments) {
   const std::string payload = whole.chunk().payload();
   ASSERT_GT(payload.size(), 2 * kMaxFrameBytes);
   std::vector<Request> requests = {Begin(), whole};
+  // Chunks of streams and images fit a message by their defaults.
+  requests[0].mutable_begin()->set_kind(model::v1::ARCHIVE_KIND_BLOB);
   requests[1].mutable_chunk()->clear_payload();
   for (size_t at = 0; at < payload.size(); at += kMaxFrameBytes) {
     requests.emplace_back().set_fragment(payload.substr(at, kMaxFrameBytes));
