@@ -29,8 +29,6 @@ using ingest::v1::WriteChunksRequest;
 
 // Most bytes of a payload in one message.
 constexpr size_t kFragmentBytes = 1024 * 1024;
-// Digests that are computed side by side.
-constexpr size_t kHashedTogether = 4;
 
 // A piece of the source of which all is known but whether it is sent.
 struct HashedPiece {
@@ -90,7 +88,7 @@ class ChunkSender::Attempt {
                 sender->environment_.budget, &sender->totals_),
         plan_(sender->by_place_, start.offset, start.base_offset,
               &sender->base_, &sender->refused_),
-        hasher_(sender->environment_.executor, kHashedTogether, Hash) {}
+        hasher_(sender->environment_.executor, kSha256Lanes, Hash) {}
 
   absl::StatusOr<SentArchive> Run();
 

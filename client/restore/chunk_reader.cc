@@ -24,9 +24,6 @@ constexpr uint64_t kMaxGrowth = kMaxRecordStoredBytes - kMaxRecordPlainBytes;
 // An entry counts as this at least.
 constexpr uint64_t kMinCost = 1024;
 
-// Digests that are computed side by side.
-constexpr size_t kDecodedTogether = 4;
-
 absl::Status Damaged(const std::string& label, const PlacedEntry& placed,
                      std::string_view found) {
   return WithReason(
@@ -72,7 +69,7 @@ ChunkReader::ChunkReader(const RangeOptions& options, CatalogRemote* remote,
       remote_(remote),
       budget_(budget),
       progress_(progress),
-      decoder_(executor, kDecodedTogether,
+      decoder_(executor, kSha256Lanes,
                [label = options.label](std::span<StoredChunk> chunks) {
                  Decode(label, chunks);
                }),

@@ -18,7 +18,6 @@ namespace {
 
 #define CAIRN_TARGET_SHA __attribute__((target("sha,ssse3,sse4.1")))
 
-constexpr size_t kMostLanes = 4;
 constexpr size_t kBlockBytes = 64;
 // While more messages than lanes are unfinished, the lanes are given out anew
 // after as many blocks (8 KiB: the shorter, the less is left over at the end).
@@ -261,11 +260,11 @@ void Sha256Lanes(std::span<const Sha256Message> messages,
   }
   std::make_heap(waiting.begin(), waiting.end(), HasLessLeft);
 
-  std::array<std::array<uint8_t, 2 * kBlockBytes>, kMostLanes> paddings;
+  std::array<std::array<uint8_t, 2 * kBlockBytes>, kSha256Lanes> paddings;
   while (!waiting.empty()) {
-    std::array<Job*, kMostLanes> taken;
-    std::array<Run, kMostLanes> runs;
-    const size_t lanes = std::min(waiting.size(), kMostLanes);
+    std::array<Job*, kSha256Lanes> taken;
+    std::array<Run, kSha256Lanes> runs;
+    const size_t lanes = std::min(waiting.size(), kSha256Lanes);
     uint64_t blocks = waiting.size() > lanes ? kTurnBlocks : ~uint64_t{0};
     for (size_t l = 0; l < lanes; ++l) {
       std::pop_heap(waiting.begin(), waiting.end(), HasLessLeft);

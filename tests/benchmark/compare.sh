@@ -7,22 +7,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/phases.sh
-
-readonly TARGETS=(
-  //client/cli:cairn
-  //services/cairnd
-  //services/chunk_storage
-  //services/index
-  //services/ingest
-  //services/maintenance
-  //tests/benchmark:stage_benchmark
-  //tests/harness:py_proto
-)
+source tests/benchmark/programs.sh
 
 bash deploy/install_packages.sh benchmark >&2 ||
   echo "$0: goes on without the tools that could not be installed" >&2
-bazel build --disk_cache="$DISK_CACHE" -- "${TARGETS[@]}" >&2
-bin="$(bazel info bazel-bin 2>/dev/null)"
-export PYTHONPATH="tests/harness:$bin/tests/harness" PYTHONDONTWRITEBYTECODE=1
-# Debian's gRPC for Python belongs to Debian's Python.
-exec /usr/bin/python3 tests/benchmark/compare.py --binaries="$bin" "$@"
+PROGRAMS+=(//tests/benchmark:stage_benchmark)
+measure tests/benchmark/compare.py "$@"

@@ -7,19 +7,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/phases.sh
+source tests/benchmark/programs.sh
 
-readonly TARGETS=(
-  //client/cli:cairn
-  //services/cairnd
-  //services/chunk_storage
-  //services/index
-  //services/ingest
-  //services/maintenance
-  //tests/harness:py_proto
-)
-
-bazel build --disk_cache="$DISK_CACHE" -- "${TARGETS[@]}" >&2
-bin="$(bazel info bazel-bin 2>/dev/null)"
-export PYTHONPATH="tests/harness:$bin/tests/harness" PYTHONDONTWRITEBYTECODE=1
-# Debian's gRPC for Python belongs to Debian's Python.
-exec /usr/bin/python3 tests/benchmark/end_to_end.py --binaries="$bin" "$@"
+measure tests/benchmark/end_to_end.py "$@"

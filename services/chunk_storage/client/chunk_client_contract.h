@@ -198,6 +198,14 @@ TEST_P(ChunkClientContract, TakesOnTrustOnlyWhatDecodingWouldShow) {
   }
   EXPECT_FALSE(IsPresent(good.key));
 
+  Record event = PlainRecord(RecordKind::kEvent, std::string(999, 'e'), 1);
+  event.encoding = Encoding::kZstd;
+  event.payload = EncodeChunk("another event", 3).payload;
+  event.payload_digest = Sha256(event.payload);
+  event.proved = true;
+  EXPECT_THAT(client().Append(call_, session_.datastore, {event}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+
   // The one case in which a sender's word counts: it is not decoded again.
   Record trusted = good;
   trusted.key.digest = Sha256("other bytes");

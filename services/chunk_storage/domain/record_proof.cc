@@ -47,9 +47,6 @@ absl::Status CheckLengths(const Record& record, uint64_t stored_limit) {
   return absl::OkStatus();
 }
 
-// Digests that are computed side by side.
-constexpr size_t kProvedTogether = 4;
-
 absl::Status ProvePayloads(std::span<const Record> records) {
   std::vector<std::string_view> payloads;
   for (const Record& record : records) payloads.push_back(record.payload);
@@ -85,7 +82,7 @@ absl::Status ProvePlain(std::span<const Record> records) {
           CheckPlain(record, record.payload.size(), record.payload_digest));
       continue;
     }
-    if (record.proved) continue;
+    if (record.proved && record.key.kind == RecordKind::kChunk) continue;
     absl::StatusOr<std::string> bytes =
         DecodePayload(record.encoding, record.payload, record.plain_length);
     if (!bytes.ok()) {
@@ -160,7 +157,7 @@ absl::Status CheckAppend(std::span<const Record> records) {
 
 absl::Status ProveRecords(std::span<const Record> records) {
   while (!records.empty()) {
-    const auto group = records.first(std::min(records.size(), kProvedTogether));
+    const auto group = records.first(std::min(records.size(), kSha256Lanes));
     RETURN_IF_ERROR(ProvePayloads(group));
     RETURN_IF_ERROR(ProvePlain(group));
     records = records.subspan(group.size());

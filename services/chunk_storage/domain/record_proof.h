@@ -27,8 +27,8 @@ absl::Status CheckAppend(std::span<const Record> records);
 
 // Proves of each that the payload has its payload digest and, in the plaintext
 // domain, that it decodes to plain_length bytes whose digest is the key's. The
-// latter is taken on trust of a record that is `proved`, unless it is raw,
-// where it costs nothing. InvalidArgument names the first that does not prove.
+// latter is taken on trust of a chunk that is `proved`, unless it is raw, where
+// it costs nothing. InvalidArgument names the first that does not prove.
 // Holds the plain bytes of up to four records.
 absl::Status ProveRecords(std::span<const Record> records);
 

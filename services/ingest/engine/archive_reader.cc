@@ -17,9 +17,6 @@
 namespace cairn::ingest {
 namespace {
 
-// Digests that are computed side by side.
-constexpr size_t kDecodedTogether = 4;
-
 // What a chunk costs from the time its record is fetched: its payload, about
 // as long as its bytes at worst, and its bytes.
 uint64_t CostOf(const ChunkEntry& entry) {
@@ -56,7 +53,7 @@ ArchiveReader::ArchiveReader(const Options& options,
       account_(std::move(account)),
       caller_token_(call.cancellation),
       call_(call),
-      decoder_(dependencies.executor, kDecodedTogether,
+      decoder_(dependencies.executor, kSha256Lanes,
                [this](std::span<StoredChunk> chunks) { Decode(chunks); }),
       fetched_to_(range_.offset),
       position_(range_.offset) {

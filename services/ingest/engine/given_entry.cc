@@ -14,10 +14,6 @@
 namespace cairn::ingest {
 namespace {
 
-// Digests that are computed side by side. Bounds the decoded bytes, for which
-// each has its budget.
-constexpr size_t kProvedTogether = 4;
-
 absl::Status Mismatch(std::string text) {
   return WithReason(absl::InvalidArgumentError(text), reason::kChunkMismatch);
 }
@@ -110,7 +106,7 @@ absl::Status ProveSent(std::span<GivenEntry> given) {
     if (item.from != GivenEntry::From::kSent) continue;
     RETURN_IF_ERROR(At(item, item.payload->Decode()));
     together.push_back(&item);
-    if (together.size() < kProvedTogether) continue;
+    if (together.size() < kSha256Lanes) continue;
     RETURN_IF_ERROR(ChunkPayload::ProveTogether(together));
     together.clear();
   }

@@ -15,6 +15,22 @@
 namespace cairn::study {
 namespace {
 
+// Both snapshots' pages, one after the other.
+struct PairPages {
+  PageSet pages;
+  PageGrowth first;
+  PageGrowth second;
+};
+
+absl::StatusOr<PairPages> PagesOf(const ArchiveCut& first,
+                                  const ArchiveCut& second, uint32_t mean) {
+  PairPages pair;
+  const PageCutRule rule = PageRuleOf(mean);
+  ASSIGN_OR_RETURN(pair.first, pair.pages.Add(rule, first.entries));
+  ASSIGN_OR_RETURN(pair.second, pair.pages.Add(rule, second.entries));
+  return pair;
+}
+
 constexpr double kMiB = 1 << 20;
 constexpr double kGiB = 1 << 30;
 // As RepositoryOptions has it.
@@ -122,12 +138,9 @@ absl::Status PairStudy::Run(const ArchivePair& pair, const ChunkerSpec& spec) {
 }
 
 absl::Status PairStudy::AddGrowth(const Stored& stored) {
-  PageSet pages;
-  const PageCutRule rule = PageRuleOf(options_.page_mean);
-  ASSIGN_OR_RETURN(const PageGrowth first,
-                   pages.Add(rule, stored.first.entries));
-  ASSIGN_OR_RETURN(const PageGrowth second,
-                   pages.Add(rule, stored.second.entries));
+  ASSIGN_OR_RETURN(const auto pair,
+                   PagesOf(stored.first, stored.second, options_.page_mean));
+  const auto& [pages, first, second] = pair;
   const uint64_t filled = stored.first.size_bytes - stored.first.hole_bytes;
   const uint64_t second_filled =
       stored.second.size_bytes - stored.second.hole_bytes;
@@ -162,12 +175,9 @@ void PairStudy::AddCosts(const Stored& stored) {
 
 absl::Status PairStudy::AddPages(const Stored& stored) {
   for (const uint32_t mean : options_.page_means) {
-    PageSet pages;
-    const PageCutRule rule = PageRuleOf(mean);
-    ASSIGN_OR_RETURN(const PageGrowth first,
-                     pages.Add(rule, stored.first.entries));
-    ASSIGN_OR_RETURN(const PageGrowth second,
-                     pages.Add(rule, stored.second.entries));
+    ASSIGN_OR_RETURN(const auto pair,
+                     PagesOf(stored.first, stored.second, mean));
+    const auto& [pages, first, second] = pair;
     ASSIGN_OR_RETURN(const WalkCost walk, pages.MeasureWalk(first.root));
     pages_.rows.push_back(
         {stored.corpus, SpecName(stored.spec), Cell::Count(mean),
@@ -185,12 +195,9 @@ absl::Status PairStudy::AddPages(const Stored& stored) {
 }
 
 absl::Status PairStudy::AddMark(const Stored& stored) {
-  PageSet pages;
-  const PageCutRule rule = PageRuleOf(options_.page_mean);
-  ASSIGN_OR_RETURN(const PageGrowth first,
-                   pages.Add(rule, stored.first.entries));
-  ASSIGN_OR_RETURN(const PageGrowth second,
-                   pages.Add(rule, stored.second.entries));
+  ASSIGN_OR_RETURN(const auto pair,
+                   PagesOf(stored.first, stored.second, options_.page_mean));
+  const auto& [pages, first, second] = pair;
   MarkTable table(stored.chunks.all().size());
   for (const auto& [digest, chunk] : stored.chunks.all()) {
     table.Put(digest, chunk.number);
