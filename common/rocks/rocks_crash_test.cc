@@ -269,6 +269,26 @@ TEST(RocksCrashTest, ATornManifestCostsTheLogNothing) {
               IsOkAndHolds(std::optional(zeros)));
 }
 
+// A power cut within a page that was there before: the file has its new
+// length, the last record not its bytes.
+TEST(RocksCrashTest, ARecordWhoseEndReadsAsZerosIsDropped) {
+  for (const size_t written : {0u, 100u, 580u}) {
+    for (const bool manifest : {false, true}) {
+      const TempDir dir;
+      const std::string copy = dir.Join("copy");
+      CopyOfRunning(dir.Join("db"), copy, 45);
+      const std::string file =
+          manifest ? NewestManifest(copy) : NewestLog(copy);
+      WriteFile(file, ReadFile(file) + kTornRecord + std::string(written, 'x') +
+                          std::string(600 - written, '\0'));
+      RecordingFatalErrorSink fatal;
+      ASSERT_OK_AND_ASSIGN(const auto reopened,
+                           RocksKvStore::Open(SmallOptions(copy), &fatal));
+      EXPECT_EQ(CountPrefix(*reopened), 45);
+    }
+  }
+}
+
 TEST(RocksCrashTest, LogAndManifestMayBothBeTorn) {
   const TempDir dir;
   const std::string copy = dir.Join("copy");

@@ -89,8 +89,9 @@ absl::StatusOr<bool> ZeroTails::Cut(Which which) {
     ASSIGN_OR_RETURN(cut.old_size, file->Size());
     ASSIGN_OR_RETURN(const uint64_t zeros, StartOfZeros(*file, cut.old_size));
     cut.new_size = (zeros + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+    if (cut.new_size + kSectorBytes > cut.old_size) cut.new_size = zeros;
   }
-  if (cut.new_size + kSectorBytes > cut.old_size) return false;
+  if (cut.new_size + kMinZeroBytes > cut.old_size) return false;
   RETURN_IF_ERROR(SetAside(cut));
   cuts_.push_back(std::move(cut));
   return true;

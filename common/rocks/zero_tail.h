@@ -16,15 +16,21 @@ namespace cairn {
 // takes a record that is cut off by the end of its log for what it is, but
 // not one that goes on in zeros.
 //
-// A file whose end is at least one sector of zeros can be tried without them:
-// it is shortened to the sector behind its last byte that is not zero. A
-// record that was synced may end in zeros of its own, which look the same.
-// So only a file whose end RocksDB refuses may stay shorter: nothing that was
-// synced lies behind a record that was not. What is shortened in a trial is
-// kept beside it (NAME.uncut) until Keep.
+// The same within a page that was there before: its new length was written,
+// its new bytes were not.
+//
+// A file that ends in zeros can be tried without them: it is shortened to the
+// sector behind its last byte that is not zero, or, where that leaves them
+// all, to that byte. A record that was synced may end in zeros of its own,
+// which look the same. So only a file whose end RocksDB refuses may stay
+// shorter: nothing that was synced lies behind a record that was not. What is
+// shortened in a trial is kept beside it (NAME.uncut) until Keep.
 class ZeroTails {
  public:
   static constexpr uint64_t kSectorBytes = 512;
+  // Fewer zeros are not taken for what a power cut leaves: a record that was
+  // synced, and was damaged since, might end in them.
+  static constexpr uint64_t kMinZeroBytes = 8;
 
   enum class Which { kLog, kManifest };
 

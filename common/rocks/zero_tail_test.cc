@@ -71,8 +71,18 @@ TEST_F(ZeroTailTest, GivesBackWhatItHasCut) {
   EXPECT_THAT(*files_.List(dir_.path()), ElementsAre("000010.log"));
 }
 
-TEST_F(ZeroTailTest, LeavesLessThanASectorAlone) {
-  const std::string text = std::string(600, 'z') + std::string(900, '\0');
+TEST_F(ZeroTailTest, CutsLessThanASectorBehindTheLastByte) {
+  const std::string text(600, 'z');
+  for (const size_t zeros : {8, 423, 900}) {
+    Write("000010.log", text + std::string(zeros, '\0'));
+    EXPECT_THAT(tails_.Cut(Which::kLog), IsOkAndHolds(true));
+    EXPECT_EQ(Read("000010.log"), text);
+    EXPECT_OK(tails_.Restore());
+  }
+}
+
+TEST_F(ZeroTailTest, LeavesAFewZerosAlone) {
+  const std::string text = std::string(600, 'z') + std::string(7, '\0');
   Write("000010.log", text);
   EXPECT_THAT(tails_.Cut(Which::kLog), IsOkAndHolds(false));
   EXPECT_EQ(Read("000010.log"), text);
