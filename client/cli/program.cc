@@ -14,6 +14,7 @@
 #include "client/cli/commands/inspect.h"
 #include "client/cli/commands/lease.h"
 #include "client/cli/commands/namespace.h"
+#include "client/cli/commands/prune.h"
 #include "client/cli/commands/restore.h"
 #include "client/cli/commands/snapshot.h"
 #include "client/cli/commands/status.h"
@@ -94,6 +95,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddNamespaceCommand(app.get(), chosen);
   AddDatastoreCommand(app.get(), chosen);
   AddLeaseCommand(app.get(), chosen);
+  AddPruneCommand(app.get(), chosen);
   AddStatusCommand(app.get(), chosen);
   AddInspectCommand(app.get(), chosen);
   AddExtractCommand(app.get(), chosen);

@@ -496,6 +496,8 @@ TEST_F(ProgramTest, HelpTeaches) {
                                              {"datastore", "list"},
                                              {"lease"},
                                              {"lease", "list"},
+                                             {"prune"},
+                                             {"prune", "simulate"},
                                              {"status"},
                                              {"benchmark"},
                                              {"version"},
@@ -546,6 +548,9 @@ TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
       " [[ \"${COMPREPLY[*]}\" == --restore ]] || exit 4;"
       " COMP_WORDS=(cairn backup --ret); COMP_CWORD=2; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == --retry-for ]] || exit 2;"
+      " COMP_WORDS=(cairn prune simulate --keep-w); COMP_CWORD=3; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == \"--keep-weekly --keep-within\" ]] ||"
+      " exit 5;"
       " COMP_WORDS=(cairn st); COMP_CWORD=1; _cairn;"
       " [[ \"${COMPREPLY[*]}\" == status ]] || exit 3'";
   EXPECT_EQ(std::system(complete.c_str()), 0);
