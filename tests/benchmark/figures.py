@@ -56,6 +56,8 @@ STAGES = (
     ("pin over gRPC, 1 million warm places", "pin", AT_LEAST, 150_000,
      "ids/s"),
     ("places on disk", "place_bytes", AT_MOST, 100, "bytes a chunk"),
+    ("prune, plan of 100,000 snapshots in 10,000 groups", "prune_plan",
+     AT_LEAST, 50_000, "snapshots/s"),
 )
 
 

@@ -15,9 +15,12 @@ PICKED = (
     # The best number of calls at one time, over either kind of socket.
     ("pin", r"BM_PinOverGrpc/.*", "items_per_second", 1, max),
     ("place_bytes", r"BM_PlacesOnDisk.*", "bytes_per_place", 1, max),
+    ("prune_plan", r"BM_PrunePlan/groups:10000(/.*)?", "items_per_second", 1,
+     min),
     ("memory_copy", r"BM_MemoryCopy.*", "bytes_per_second", 1e9, max),
 )
-FILTER = "Sha256|Chunker|PinOverGrpc|PlacesOnDisk|MemoryCopy|IsAllZero"
+FILTER = ("Sha256|Chunker|PinOverGrpc|PlacesOnDisk|PrunePlan|MemoryCopy|"
+          "IsAllZero")
 
 
 def run(binary, folder, repetitions):
