@@ -9,7 +9,9 @@
 #include "absl/time/time.h"
 #include "common/model/archive.h"
 #include "common/model/datastore.h"
+#include "common/model/digest.h"
 #include "common/model/names.h"
+#include "common/model/uuid.h"
 
 // What the index knows, as the services pass it to each other. Times are
 // wall clock unless said otherwise.
@@ -19,6 +21,8 @@ inline constexpr size_t kMaxNotesBytes = 64 * 1024;
 inline constexpr size_t kMaxCommentBytes = 1024;
 inline constexpr size_t kMaxPrincipalBytes = 256;
 inline constexpr size_t kMaxArchivesPerSnapshot = 256;
+inline constexpr size_t kMaxSnapshotsPerChange = 1000;
+inline constexpr absl::Duration kMaxTrashTime = absl::Hours(24 * 3650);
 inline constexpr uint32_t kDefaultPageSize = 100;
 inline constexpr uint32_t kMaxPageSize = 1000;
 
@@ -37,9 +41,28 @@ struct Group {
   uint64_t snapshot_count = 0;                // listed ones
 };
 
-// On disk: never reuse a number.
-enum class SnapshotState : uint8_t { kListed = 1, kTrash = 2 };
+// On disk: never reuse a number. kGone is seen inside index alone: the row of
+// a snapshot whose time in trash is over, until a sweep has removed it.
+enum class SnapshotState : uint8_t { kListed = 1, kTrash = 2, kGone = 3 };
 enum class VerifyState : uint8_t { kNever = 0, kOk = 1, kFailed = 2 };
+
+// Bytes of an archive that cannot be restored.
+struct DamagedRange {
+  std::string archive;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  friend bool operator==(const DamagedRange&, const DamagedRange&) = default;
+};
+inline constexpr size_t kMaxDamagedRanges = 100;  // that are remembered
+
+// What the last verify of a snapshot has found.
+struct Verification {
+  VerifyState state = VerifyState::kNever;
+  absl::Time time;  // when it ended
+  Uuid task;
+  std::vector<DamagedRange> damage;  // the first kMaxDamagedRanges
+  uint64_t damaged_bytes = 0;        // of all of them
+};
 
 struct Snapshot {
   SnapshotName name;
@@ -48,12 +71,15 @@ struct Snapshot {
   std::string notes;
   bool is_protected = false;
   std::string owner;  // of the group; filled when read
-  VerifyState verify_state = VerifyState::kNever;
+  Verification verification;
   uint64_t sequence = 0;
   Uuid session;
   absl::Time publish_time;
   uint64_t stored_bytes = 0;  // encoded bytes its session stored anew
   bool recovered = false;     // listed by a rebuild from packs
+  // In trash: when it was forgotten, and until when at least it is undoable.
+  std::optional<absl::Time> trash_time;
+  std::optional<absl::Time> trash_until;
   uint64_t size_bytes() const;
 };
 
@@ -87,6 +113,7 @@ struct SnapshotQuery {
   std::optional<int64_t> before;      // exclusive
   bool protected_only = false;
   bool newest_first = false;
+  bool trash = false;  // those in trash, and not those that are listed
 };
 
 // A change of the catalog that leaves an event record.
@@ -119,8 +146,29 @@ struct RefusedPublishChange {
   Uuid session;
   Digest manifest;
 };
-using CatalogChange = std::variant<CreateDatastoreChange, CreateNamespaceChange,
-                                   DeleteNamespaceChange, UpdateGroupChange,
-                                   UpdateSnapshotChange, RefusedPublishChange>;
+// Listed -> trash, all of one datastore. Refused if one is protected; those
+// that are not listed are passed over.
+struct ForgetSnapshotsChange {
+  std::string datastore;
+  std::vector<SnapshotName> names;  // 1..kMaxSnapshotsPerChange
+  absl::Duration trash_time;        // zero..kMaxTrashTime
+};
+// Trash -> listed. Refused if one is gone.
+struct UndeleteSnapshotsChange {
+  std::string datastore;
+  std::vector<SnapshotName> names;  // 1..kMaxSnapshotsPerChange
+};
+// What was in trash is gone: made by a sweep of index itself, never prepared
+// by a caller.
+struct SnapshotsGoneChange {
+  std::string datastore;
+  std::vector<SnapshotName> names;  // 1..kMaxSnapshotsPerChange
+  uint64_t token = 0;               // of the sweep
+};
+using CatalogChange =
+    std::variant<CreateDatastoreChange, CreateNamespaceChange,
+                 DeleteNamespaceChange, UpdateGroupChange, UpdateSnapshotChange,
+                 RefusedPublishChange, ForgetSnapshotsChange,
+                 UndeleteSnapshotsChange, SnapshotsGoneChange>;
 
 }  // namespace cairn

@@ -61,6 +61,16 @@ inline constexpr char kChunkMismatch[] = "CHUNK_MISMATCH";
 inline constexpr char kReuseRefused[] = "REUSE_REFUSED";
 inline constexpr char kIndexBehind[] = "INDEX_BEHIND";
 inline constexpr char kBaseGone[] = "BASE_GONE";
+inline constexpr char kSnapshotGone[] = "SNAPSHOT_GONE";
+inline constexpr char kSweepLost[] = "SWEEP_LOST";
+inline constexpr char kEmptyView[] = "EMPTY_VIEW";
+inline constexpr char kPlanChanged[] = "PLAN_CHANGED";
+inline constexpr char kClockJumped[] = "CLOCK_JUMPED";
+inline constexpr char kRequestIdReused[] = "REQUEST_ID_REUSED";
+inline constexpr char kTaskUnknown[] = "TASK_UNKNOWN";
+inline constexpr char kJobUnknown[] = "JOB_UNKNOWN";
+inline constexpr char kTaskRunning[] = "TASK_RUNNING";
+inline constexpr char kTaskState[] = "TASK_STATE";
 }  // namespace reason
 
 }  // namespace cairn

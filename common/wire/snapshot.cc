@@ -148,7 +148,7 @@ model::v1::Snapshot ToProto(const Snapshot& snapshot) {
   proto.set_notes(snapshot.notes);
   proto.set_protected_(snapshot.is_protected);
   proto.set_owner(snapshot.owner);
-  proto.set_verify_state(VerifyToProto(snapshot.verify_state));
+  proto.set_verify_state(VerifyToProto(snapshot.verification.state));
   proto.set_sequence(snapshot.sequence);
   proto.set_session(snapshot.session.ToString());
   *proto.mutable_publish_time() = TimeToProto(snapshot.publish_time);
@@ -169,7 +169,7 @@ absl::StatusOr<Snapshot> FromProto(const model::v1::Snapshot& proto) {
   snapshot.is_protected = proto.protected_();
   RETURN_IF_ERROR(CheckTextLength("owner", proto.owner(), kMaxPrincipalBytes));
   snapshot.owner = proto.owner();
-  ASSIGN_OR_RETURN(snapshot.verify_state,
+  ASSIGN_OR_RETURN(snapshot.verification.state,
                    VerifyFromProto(proto.verify_state()));
   snapshot.sequence = proto.sequence();
   ASSIGN_OR_RETURN(snapshot.session, UuidFromText("session", proto.session()));

@@ -42,7 +42,7 @@ Snapshot Example() {
   snapshot.notes = "before the upgrade";
   snapshot.is_protected = true;
   snapshot.owner = "root@unix";
-  snapshot.verify_state = VerifyState::kFailed;
+  snapshot.verification.state = VerifyState::kFailed;
   snapshot.sequence = 1025;
   snapshot.session.bytes[1] = 1;
   snapshot.publish_time = absl::FromUnixNanos(1795293586000000005);
@@ -62,7 +62,7 @@ TEST(SnapshotWireTest, RoundTrips) {
   EXPECT_EQ(back.notes, snapshot.notes);
   EXPECT_EQ(back.is_protected, snapshot.is_protected);
   EXPECT_EQ(back.owner, snapshot.owner);
-  EXPECT_EQ(back.verify_state, snapshot.verify_state);
+  EXPECT_EQ(back.verification.state, snapshot.verification.state);
   EXPECT_EQ(back.sequence, snapshot.sequence);
   EXPECT_EQ(back.session, snapshot.session);
   EXPECT_EQ(back.publish_time, snapshot.publish_time);

@@ -42,7 +42,7 @@ struct SnapshotRow {
   std::vector<Archive> archives;  // 1..256, sorted by name
   std::string notes;
   bool is_protected = false;
-  VerifyState verify_state = VerifyState::kNever;
+  Verification verification;
   uint64_t sequence = 0;  // of its publish
   Uuid session;
   absl::Time publish_time;
@@ -53,6 +53,12 @@ struct SnapshotRow {
   bool recovered = false;  // listed by a rebuild
   // That the store had when its session was opened; 0: not known.
   uint64_t loss_mark = 0;
+  // In trash or gone: since when it is forgotten, and until when it is
+  // undoable at least.
+  absl::Time trash_time;
+  absl::Time trash_until;
+  uint64_t state_sequence = 0;  // of the last change of state; 0: as published
+  uint64_t gone_token = 0;      // of the sweep that let it go
 };
 
 struct SessionRow {
@@ -91,6 +97,11 @@ struct IndexState {
   uint64_t snapshot_count = 0;
   uint64_t logical_bytes = 0;
   bool counted = false;  // the counts are there: rows were once without
+  uint64_t trash_count = 0;
+  uint64_t trash_bytes = 0;
+  uint64_t gone_count = 0;  // that still have a row
+  // Of this service at the last sweep or forget; the epoch: never.
+  absl::Time clock;
 };
 
 }  // namespace cairn::index

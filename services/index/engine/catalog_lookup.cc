@@ -55,7 +55,7 @@ Snapshot ToSnapshot(const SnapshotName& name, const SnapshotRow& row,
   snapshot.notes = row.notes;
   snapshot.is_protected = row.is_protected;
   snapshot.owner = owner;
-  snapshot.verify_state = row.verify_state;
+  snapshot.verification.state = row.verification.state;
   snapshot.sequence = row.sequence;
   snapshot.session = row.session;
   snapshot.publish_time = row.publish_time;

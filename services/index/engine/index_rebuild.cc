@@ -292,7 +292,7 @@ absl::Status IndexRebuild::WriteSnapshot(const SnapshotName& name,
   ASSIGN_OR_RETURN(const bool lost,
                    FindLost(shown, snapshot.manifest, rebuilt));
   if (lost) {
-    row.verify_state = VerifyState::kFailed;
+    row.verification.state = VerifyState::kFailed;
     ++rebuilt.damaged_snapshots;
   }
   if (row.state == SnapshotState::kListed) {

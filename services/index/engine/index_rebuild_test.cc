@@ -264,8 +264,8 @@ TEST_F(IndexRebuildTest, ALostChunkIsNamedByArchiveAndBytes) {
   EXPECT_EQ(lost.ranges[0].offset, 4000u);
   EXPECT_EQ(lost.ranges[0].length, 200u);
   EXPECT_EQ(lost.ranges[1].offset, 6000u);
-  EXPECT_EQ(RebuiltRow(hurt.name).verify_state, VerifyState::kFailed);
-  EXPECT_EQ(RebuiltRow(whole.name).verify_state, VerifyState::kNever);
+  EXPECT_EQ(RebuiltRow(hurt.name).verification.state, VerifyState::kFailed);
+  EXPECT_EQ(RebuiltRow(whole.name).verification.state, VerifyState::kNever);
 }
 
 TEST_F(IndexRebuildTest, ALostPageTakesItsSnapshotAndNoOther) {
@@ -282,7 +282,7 @@ TEST_F(IndexRebuildTest, ALostPageTakesItsSnapshotAndNoOther) {
   ASSERT_THAT(report.datastores[0].passed_over, SizeIs(1));
   EXPECT_EQ(report.datastores[0].passed_over[0].name, hurt.name);
   EXPECT_THAT(report.datastores[0].passed_over[0].why, HasSubstr("disk.img"));
-  EXPECT_EQ(RebuiltRow(whole.name).verify_state, VerifyState::kNever);
+  EXPECT_EQ(RebuiltRow(whole.name).verification.state, VerifyState::kNever);
 }
 
 TEST_F(IndexRebuildTest, ADamagedManifestIsReported) {

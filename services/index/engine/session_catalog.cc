@@ -62,7 +62,7 @@ absl::Status CheckRequest(const Datastore& datastore,
 absl::StatusOr<SnapshotRow> LoadBase(const IndexView& view,
                                      const SnapshotName& base) {
   ASSIGN_OR_RETURN(SnapshotRow row, LoadSnapshot(view, base));
-  if (row.verify_state != VerifyState::kFailed) return row;
+  if (row.verification.state != VerifyState::kFailed) return row;
   return absl::FailedPreconditionError(
       absl::StrCat("base snapshot ", base.ToString(),
                    " did not pass its last verify; use another or none"));

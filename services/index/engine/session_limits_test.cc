@@ -221,7 +221,7 @@ TEST_F(SessionLimitsTest, ABaseThatFailedItsVerifyOrIsGoneIsRefused) {
       const PreparedPublish prepared,
       client().PreparePublish({}, good.ref, RequestFor({archive})));
 
-  row->verify_state = VerifyState::kFailed;
+  row->verification.state = VerifyState::kFailed;
   IndexBatch batch(ref_.uuid);
   batch.PutSnapshot(base.name, *row);
   ASSERT_OK(store.Commit(batch, Durability::kSynced));

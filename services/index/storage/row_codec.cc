@@ -117,7 +117,7 @@ std::string EncodeSnapshot(const SnapshotRow& row) {
   }
   proto.set_notes(row.notes);
   proto.set_protected_(row.is_protected);
-  proto.set_verify_state(static_cast<uint32_t>(row.verify_state));
+  proto.set_verify_state(static_cast<uint32_t>(row.verification.state));
   proto.set_sequence(row.sequence);
   proto.set_session(std::string(row.session.view()));
   proto.set_publish_time_nanos(EncodeTime(row.publish_time));
@@ -144,7 +144,7 @@ absl::StatusOr<SnapshotRow> DecodeSnapshot(std::string_view bytes) {
   if (proto.verify_state() > static_cast<uint32_t>(VerifyState::kFailed)) {
     return BadNumber("verify_state", proto.verify_state());
   }
-  row.verify_state = static_cast<VerifyState>(proto.verify_state());
+  row.verification.state = static_cast<VerifyState>(proto.verify_state());
   row.sequence = proto.sequence();
   ASSIGN_OR_RETURN(row.session, DecodeUuid("session", proto.session()));
   row.publish_time = DecodeTime(proto.publish_time_nanos());

@@ -40,7 +40,7 @@ SnapshotRow ExampleSnapshot() {
   row.archives = {ExampleArchive("a"), ExampleArchive("b")};
   row.notes = "n";
   row.is_protected = true;
-  row.verify_state = VerifyState::kFailed;
+  row.verification.state = VerifyState::kFailed;
   row.sequence = 5;
   row.session.bytes.fill(1);
   row.publish_time = absl::FromUnixNanos(1795293585123456789);
@@ -87,7 +87,7 @@ TEST(RowCodecTest, SnapshotsRoundTrip) {
   EXPECT_EQ(back.archives, row.archives);
   EXPECT_EQ(back.notes, row.notes);
   EXPECT_EQ(back.is_protected, row.is_protected);
-  EXPECT_EQ(back.verify_state, row.verify_state);
+  EXPECT_EQ(back.verification.state, row.verification.state);
   EXPECT_EQ(back.sequence, row.sequence);
   EXPECT_EQ(back.session, row.session);
   EXPECT_EQ(back.publish_time, row.publish_time);

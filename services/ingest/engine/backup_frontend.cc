@@ -145,7 +145,7 @@ absl::StatusOr<std::optional<SnapshotName>> BackupFrontend::FindBase(
   for (const Snapshot& snapshot : newest->items) {
     RETURN_IF_ERROR(CheckMayWrite(call.caller, group, snapshot.owner));
     if (snapshot.state == SnapshotState::kListed &&
-        snapshot.verify_state != VerifyState::kFailed) {
+        snapshot.verification.state != VerifyState::kFailed) {
       return snapshot.name;
     }
   }
