@@ -21,6 +21,7 @@ struct IndexSweepRequest {
   uint64_t token = 0;
   uint64_t cut = 0;
   bool confirm_clock = false;  // the clock is right, however far it has gone
+  bool validate_only = false;  // a plan: no fence is raised, nothing is gone
 };
 
 // The view of a sweep.
