@@ -1,9 +1,12 @@
 #include "common/catalog/catalog_replay.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <variant>
+
+#include "common/catalog/snapshot_fate.h"
 
 namespace cairn {
 namespace {
@@ -28,6 +31,15 @@ const std::string* DatastoreIn(const CatalogChange& change) {
     }
     const std::string* operator()(const RefusedPublishChange& c) {
       return &c.name.group.parent.datastore;
+    }
+    const std::string* operator()(const ForgetSnapshotsChange& c) {
+      return c.names.empty() ? nullptr : &c.datastore;
+    }
+    const std::string* operator()(const UndeleteSnapshotsChange& c) {
+      return c.names.empty() ? nullptr : &c.datastore;
+    }
+    const std::string* operator()(const SnapshotsGoneChange& c) {
+      return c.names.empty() ? nullptr : &c.datastore;
     }
   };
   return std::visit(Visitor(), change);
@@ -63,11 +75,26 @@ class Replay {
 
   // What follows from all of it together.
   void Finish() {
-    std::erase_if(catalog_.groups, [](const auto& group) {
-      return group.second.newest_time == 0 && group.second.owner.empty();
+    // Nothing is lost with a manifest whose snapshot is gone.
+    std::erase_if(catalog_.passed_over, [this](const PassedOver& passed) {
+      const auto gone = gone_.find(passed.name);
+      return gone != gone_.end() && passed.sequence < gone->second;
+    });
+    for (const PassedOver& passed : catalog_.passed_over) {
+      emptied_.erase(passed.name.group);
+    }
+    std::erase_if(catalog_.groups, [this](const auto& group) {
+      return emptied_.contains(group.first) ||
+             (group.second.newest_time == 0 && group.second.owner.empty());
     });
     for (auto& [name, group] : catalog_.groups) {
       NeedNamespace(name.parent.path, group);
+    }
+    for (const auto& [name, sequence] : gone_) {
+      const auto group = catalog_.groups.find(name.group);
+      if (group == catalog_.groups.end()) continue;
+      group->second.newest_time =
+          std::max(group->second.newest_time, name.time);
     }
     for (const auto& [name, snapshot] : catalog_.snapshots) {
       if (snapshot.state != SnapshotState::kListed) continue;
@@ -100,6 +127,12 @@ class Replay {
     const auto [found, is_new] =
         catalog_.groups.try_emplace(manifest.snapshot.group);
     ReplayedGroup& group = found->second;
+    // Its row may have gone with its last snapshot; then whoever came next
+    // has made it anew.
+    if (emptied_.erase(manifest.snapshot.group) > 0 &&
+        group.owner != manifest.owner) {
+      group = ReplayedGroup();
+    }
     if (group.newest_time == 0) group.create_time = manifest.publish_time;
     if (group.owner_sequence == 0) {
       group.owner = manifest.owner;
@@ -139,10 +172,13 @@ class Replay {
         below->first.IsSameOrBelow(path)) {
       return true;
     }
-    const auto group = catalog_.groups.lower_bound(
+    auto group = catalog_.groups.lower_bound(
         {.parent = {.datastore = catalog_.name, .path = path},
          .type = BackupType{},
          .id = ""});
+    while (group != catalog_.groups.end() && emptied_.contains(group->first)) {
+      ++group;
+    }
     return group != catalog_.groups.end() &&
            group->first.parent.path.IsSameOrBelow(path);
   }
@@ -171,8 +207,35 @@ class Replay {
       snapshot.notes_sequence = header.sequence;
     }
     if (change.is_protected.has_value()) {
-      snapshot.is_protected = *change.is_protected;
-      snapshot.protected_sequence = header.sequence;
+      ProtectAt(header.sequence, *change.is_protected, snapshot);
+    }
+  }
+
+  void Apply(const EventHeader& header, const ForgetSnapshotsChange& change) {
+    for (const SnapshotName& name : change.names) {
+      const auto found = catalog_.snapshots.find(Named(name));
+      if (found == catalog_.snapshots.end()) continue;
+      ForgetAt(header.sequence, header.time, change.trash_time, found->second);
+    }
+  }
+
+  void Apply(const EventHeader& header, const UndeleteSnapshotsChange& change) {
+    for (const SnapshotName& name : change.names) {
+      const auto found = catalog_.snapshots.find(Named(name));
+      if (found == catalog_.snapshots.end()) continue;
+      UndeleteAt(header.sequence, found->second);
+    }
+  }
+
+  void Apply(const EventHeader& header, const SnapshotsGoneChange& change) {
+    for (const SnapshotName& plain : change.names) {
+      const SnapshotName name = Named(plain);
+      catalog_.snapshots.erase(name);
+      gone_[name] = header.sequence;
+      const auto next = catalog_.snapshots.lower_bound({.group = name.group});
+      if (next == catalog_.snapshots.end() || next->first.group != name.group) {
+        emptied_.insert(name.group);
+      }
     }
   }
 
@@ -192,6 +255,9 @@ class Replay {
 
   ReplayedCatalog& catalog_;
   std::map<NamespacePath, ReplayedNamespace> deleted_;
+  std::map<SnapshotName, uint64_t> gone_;  // the number that says so
+  // Groups whose last snapshot is gone, and that index may have removed.
+  std::set<GroupName> emptied_;
 };
 
 }  // namespace

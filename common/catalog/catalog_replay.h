@@ -41,6 +41,9 @@ struct ReplayedSnapshot {
   bool is_protected = false;
   uint64_t notes_sequence = 0;  // 0: as published
   uint64_t protected_sequence = 0;
+  uint64_t state_sequence = 0;  // of the last change of state
+  absl::Time trash_time;        // in trash: since when it is forgotten
+  absl::Time trash_until;       // and until when at least it is undoable
 };
 
 // A manifest that is not listed although nothing has cancelled it.
@@ -77,6 +80,9 @@ struct ReplayedCatalog {
 // - Fields go by the highest sequence that sets them.
 // - A manifest that a refused publish names is not listed, nor one that is
 //   not complete; of two with one name the higher sequence is.
+// - A snapshot that is gone is not there; its group neither, unless another
+//   snapshot is in it.
+// - One that is protected is not forgotten, whatever names it.
 // - A publish or a change that was prepared, and of which nobody knows
 //   whether it was committed, counts as committed.
 // - A namespace that holds something is not deleted, as index refuses that;

@@ -60,6 +60,16 @@ class CatalogReplayTest : public ::testing::Test {
     adds_.push_back(
         [=](CatalogReplay& replay) { replay.Add(DigestOf(sequence), event); });
   }
+  void Forget(uint64_t sequence, std::vector<SnapshotName> names) {
+    Change(sequence, ForgetSnapshotsChange{.datastore = "main",
+                                           .names = std::move(names),
+                                           .trash_time = absl::Hours(24)});
+  }
+  void Gone(uint64_t sequence, std::vector<SnapshotName> names) {
+    Change(sequence,
+           SnapshotsGoneChange{
+               .datastore = "main", .names = std::move(names), .token = 1});
+  }
   void CreateNamespace(uint64_t sequence, NamespacePath path,
                        std::string comment = "") {
     Change(sequence, CreateNamespaceChange{.name = {.path = std::move(path)},
@@ -193,6 +203,106 @@ TEST_F(CatalogReplayTest, AnIncompleteOneKeepsItsGroupAndIsNamed) {
   ASSERT_EQ(catalog.passed_over.size(), 1u);
   EXPECT_EQ(catalog.passed_over[0].name, name);
   EXPECT_EQ(catalog.passed_over[0].why, "a page is lost");
+}
+
+TEST_F(CatalogReplayTest, WhatIsForgottenIsInTrashUntilItIsTakenBack) {
+  const SnapshotName kept = {.group = Group("a"), .time = 10};
+  const SnapshotName forgotten = {.group = Group("a"), .time = 12};
+  const SnapshotName back = {.group = Group("b"), .time = 12};
+  Publish(2, kept);
+  Publish(3, forgotten);
+  Publish(4, back);
+  Forget(5, {forgotten, back});
+  Change(6, UndeleteSnapshotsChange{.datastore = "main", .names = {back}});
+  const ReplayedCatalog catalog = Replay();
+  ASSERT_EQ(catalog.snapshots.size(), 3u);
+  const ReplayedSnapshot& trash = catalog.snapshots.at(forgotten);
+  EXPECT_EQ(trash.state, SnapshotState::kTrash);
+  EXPECT_EQ(trash.trash_time, absl::FromUnixSeconds(1005));
+  EXPECT_EQ(trash.trash_until, absl::FromUnixSeconds(1005) + absl::Hours(24));
+  EXPECT_EQ(trash.state_sequence, 5u);
+  EXPECT_EQ(catalog.snapshots.at(back).state, SnapshotState::kListed);
+  EXPECT_EQ(catalog.snapshots.at(back).trash_until, absl::Time());
+  EXPECT_EQ(catalog.groups.at(Group("a")).listed_count, 1u);
+  EXPECT_EQ(catalog.groups.at(Group("a")).newest_listed_time, 10);
+  EXPECT_EQ(catalog.groups.at(Group("a")).newest_time, 12);
+  EXPECT_EQ(catalog.groups.at(Group("b")).listed_count, 1u);
+}
+
+TEST_F(CatalogReplayTest, WhatIsProtectedIsNotForgotten) {
+  const SnapshotName before = {.group = Group("a"), .time = 10};
+  const SnapshotName after = {.group = Group("a"), .time = 11};
+  const SnapshotName other = {.group = Group("a"), .time = 12};
+  Publish(2, before);
+  Publish(3, after);
+  Publish(4, other);
+  Change(5, UpdateSnapshotChange{.name = before, .is_protected = true});
+  Forget(6, {before, after, other});
+  Change(7, UpdateSnapshotChange{.name = after, .is_protected = true});
+  const ReplayedCatalog catalog = Replay();
+  EXPECT_EQ(catalog.snapshots.at(before).state, SnapshotState::kListed);
+  EXPECT_EQ(catalog.snapshots.at(after).state, SnapshotState::kListed);
+  EXPECT_EQ(catalog.snapshots.at(other).state, SnapshotState::kTrash);
+}
+
+TEST_F(CatalogReplayTest, WhatIsGoneIsNotThereAndNoLoss) {
+  const SnapshotName kept = {.group = Group("a"), .time = 10};
+  const SnapshotName gone = {.group = Group("a"), .time = 12};
+  const SnapshotName swept = {.group = Group("a"), .time = 13};
+  const SnapshotName dropped = {.group = Group("a"), .time = 14};
+  Publish(2, kept);
+  Publish(3, gone);
+  Publish(4, swept, "its pages are swept");
+  // The manifest of `dropped` was swept too.
+  Forget(6, {gone, swept, dropped});
+  Gone(7, {gone, swept, dropped});
+  // Prepared before, committed by nobody: gone is the end.
+  Change(8, UndeleteSnapshotsChange{.datastore = "main", .names = {gone}});
+  const ReplayedCatalog catalog = Replay();
+  ASSERT_EQ(catalog.snapshots.size(), 1u);
+  EXPECT_EQ(catalog.snapshots.begin()->first, kept);
+  EXPECT_TRUE(catalog.passed_over.empty());
+  const ReplayedGroup& group = catalog.groups.at(Group("a"));
+  EXPECT_EQ(group.listed_count, 1u);
+  EXPECT_EQ(group.newest_listed_time, 10);
+  EXPECT_EQ(group.newest_time, 14) << "no name is used again";
+}
+
+TEST_F(CatalogReplayTest, AGroupGoesWithItsLastSnapshot) {
+  const NamespacePath path{{"n"}};
+  const SnapshotName gone = {.group = Group("a", path), .time = 12};
+  CreateNamespace(2, path);
+  Publish(3, gone);
+  Change(4, UpdateGroupChange{
+                .name = Group("a", path), .owner = "o", .notes = "old"});
+  Forget(5, {gone});
+  Gone(6, {gone});
+  {
+    const ReplayedCatalog catalog = Replay();
+    EXPECT_TRUE(catalog.groups.empty());
+    EXPECT_EQ(catalog.namespaces.size(), 1u);
+  }
+  DeleteNamespace(7, path);
+  EXPECT_TRUE(Replay().namespaces.empty());
+  // The same name again is another group's.
+  CreateNamespace(8, path);
+  Publish(9, {.group = Group("a", path), .time = 20});
+  const ReplayedCatalog catalog = Replay();
+  ASSERT_EQ(catalog.groups.size(), 1u);
+  EXPECT_EQ(catalog.groups.at(Group("a", path)).owner, "owner@unix");
+  EXPECT_EQ(catalog.groups.at(Group("a", path)).notes, "");
+  EXPECT_EQ(catalog.snapshots.size(), 1u);
+}
+
+TEST_F(CatalogReplayTest, AnEventIsAboutWhatWasPublishedBeforeIt) {
+  const SnapshotName name = {.group = Group("a"), .time = 12};
+  Publish(2, name);
+  Forget(3, {name});
+  Gone(4, {name});
+  Publish(5, name, "", /*generation=*/2);
+  const ReplayedCatalog catalog = Replay();
+  EXPECT_EQ(catalog.snapshots.at(name).state, SnapshotState::kListed);
+  EXPECT_EQ(catalog.groups.at(Group("a")).listed_count, 1u);
 }
 
 TEST_F(CatalogReplayTest, NamespacesComeAndGo) {

@@ -55,6 +55,34 @@ void Fill(const RefusedPublishChange& change, record::v1::Event& event) {
 }
 
 template <typename Proto>
+void FillNames(const std::vector<SnapshotName>& names, Proto& proto) {
+  for (const SnapshotName& name : names) {
+    auto& key = *proto.add_snapshots();
+    *key.mutable_group() = EncodeGroupName(name.group);
+    key.set_time(name.time);
+  }
+}
+
+// Its time is the event's.
+void Fill(const ForgetSnapshotsChange& change, record::v1::Event& event) {
+  auto& proto = *event.mutable_snapshots_forgotten();
+  FillNames(change.names, proto);
+  proto.set_time_nanos(event.time_nanos());
+  proto.set_until_nanos(
+      EncodeTime(DecodeTime(event.time_nanos()) + change.trash_time));
+}
+
+void Fill(const UndeleteSnapshotsChange& change, record::v1::Event& event) {
+  FillNames(change.names, *event.mutable_snapshots_undeleted());
+}
+
+void Fill(const SnapshotsGoneChange& change, record::v1::Event& event) {
+  auto& proto = *event.mutable_snapshots_gone();
+  FillNames(change.names, proto);
+  proto.set_token(change.token);
+}
+
+template <typename Proto>
 absl::StatusOr<DatastoreRef> DecodeRef(const Proto& proto) {
   DatastoreRef ref;
   ASSIGN_OR_RETURN(ref.uuid,
@@ -148,6 +176,62 @@ absl::StatusOr<CatalogChange> ReadChange(
                    DecodeSnapshotName(proto.group(), proto.time()));
   ASSIGN_OR_RETURN(change.session, DecodeUuid("session", proto.session()));
   ASSIGN_OR_RETURN(change.manifest, DecodeDigest("manifest", proto.manifest()));
+  return change;
+}
+
+// Of one datastore, whose name is left in `datastore`.
+template <typename Proto>
+absl::StatusOr<std::vector<SnapshotName>> DecodeNames(const Proto& proto,
+                                                      std::string& datastore) {
+  const size_t count = static_cast<size_t>(proto.snapshots_size());
+  if (count > kMaxSnapshotsPerChange) {
+    return absl::DataLossError(absl::StrCat("an event of ", count,
+                                            " snapshots, allowed are ",
+                                            kMaxSnapshotsPerChange));
+  }
+  std::vector<SnapshotName> names;
+  names.reserve(count);
+  for (const auto& key : proto.snapshots()) {
+    ASSIGN_OR_RETURN(SnapshotName name,
+                     DecodeSnapshotName(key.group(), key.time()));
+    if (names.empty()) datastore = name.group.parent.datastore;
+    if (name.group.parent.datastore != datastore) {
+      return absl::DataLossError(absl::StrCat("an event of two datastores, ",
+                                              datastore, " and ",
+                                              name.group.parent.datastore));
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+absl::StatusOr<CatalogChange> ReadChange(
+    const record::v1::Event::SnapshotsForgotten& proto) {
+  ForgetSnapshotsChange change;
+  ASSIGN_OR_RETURN(change.names, DecodeNames(proto, change.datastore));
+  change.trash_time =
+      DecodeTime(proto.until_nanos()) - DecodeTime(proto.time_nanos());
+  if (change.trash_time < absl::ZeroDuration() ||
+      change.trash_time > kMaxTrashTime) {
+    return absl::DataLossError(absl::StrCat(
+        "the time in trash is ", absl::FormatDuration(change.trash_time),
+        ", which is out of bounds"));
+  }
+  return change;
+}
+
+absl::StatusOr<CatalogChange> ReadChange(
+    const record::v1::Event::SnapshotsUndeleted& proto) {
+  UndeleteSnapshotsChange change;
+  ASSIGN_OR_RETURN(change.names, DecodeNames(proto, change.datastore));
+  return change;
+}
+
+absl::StatusOr<CatalogChange> ReadChange(
+    const record::v1::Event::SnapshotsGone& proto) {
+  SnapshotsGoneChange change;
+  ASSIGN_OR_RETURN(change.names, DecodeNames(proto, change.datastore));
+  change.token = proto.token();
   return change;
 }
 
@@ -245,6 +329,15 @@ absl::StatusOr<Event> DecodeEvent(std::string_view bytes) {
       break;
     case Kind::kPublishRefused:
       change = ReadChange(proto.publish_refused());
+      break;
+    case Kind::kSnapshotsForgotten:
+      change = ReadChange(proto.snapshots_forgotten());
+      break;
+    case Kind::kSnapshotsUndeleted:
+      change = ReadChange(proto.snapshots_undeleted());
+      break;
+    case Kind::kSnapshotsGone:
+      change = ReadChange(proto.snapshots_gone());
       break;
     case Kind::CHANGE_NOT_SET:
       break;

@@ -146,19 +146,29 @@ std::string Encoded(const CatalogChange& change) {
 std::vector<CatalogChange> EveryChange() {
   Digest manifest;
   manifest.bytes.fill(3);
-  return {CreateDatastoreChange{.datastore = "default",
-                                .uuid = Example().datastore.uuid,
-                                .comment = "c"},
-          CreateNamespaceChange{.name = {.datastore = "", .path = {{"a", "b"}}},
-                                .comment = "c"},
-          DeleteNamespaceChange{.name = {.datastore = "", .path = {{"a"}}}},
-          UpdateGroupChange{.name = ExampleGroup(), .owner = "o", .notes = ""},
-          UpdateSnapshotChange{.name = {.group = ExampleGroup(), .time = 9},
-                               .notes = std::nullopt,
-                               .is_protected = true},
-          RefusedPublishChange{.name = {.group = ExampleGroup(), .time = 9},
-                               .session = Example().session,
-                               .manifest = manifest}};
+  return {
+      CreateDatastoreChange{.datastore = "default",
+                            .uuid = Example().datastore.uuid,
+                            .comment = "c"},
+      CreateNamespaceChange{.name = {.datastore = "", .path = {{"a", "b"}}},
+                            .comment = "c"},
+      DeleteNamespaceChange{.name = {.datastore = "", .path = {{"a"}}}},
+      UpdateGroupChange{.name = ExampleGroup(), .owner = "o", .notes = ""},
+      UpdateSnapshotChange{.name = {.group = ExampleGroup(), .time = 9},
+                           .notes = std::nullopt,
+                           .is_protected = true},
+      RefusedPublishChange{.name = {.group = ExampleGroup(), .time = 9},
+                           .session = Example().session,
+                           .manifest = manifest},
+      ForgetSnapshotsChange{.datastore = "default",
+                            .names = {{.group = ExampleGroup(), .time = 9},
+                                      {.group = ExampleGroup(), .time = 10}},
+                            .trash_time = absl::Seconds(8600)},
+      UndeleteSnapshotsChange{.datastore = "default",
+                              .names = {{.group = ExampleGroup(), .time = 9}}},
+      SnapshotsGoneChange{.datastore = "default",
+                          .names = {{.group = ExampleGroup(), .time = 9}},
+                          .token = 7}};
 }
 
 TEST(CatalogRecordsTest, EventsRoundTrip) {
@@ -191,7 +201,50 @@ TEST(CatalogRecordsTest, HaveTheBytesThatTheyAlwaysHad) {
           "ef932178e35cecbdaeef74815c5a595fe91af5da491029534cc7039d1fd8bf2d",
           "6c5f65f4c4b942bb6bcdbf4360f948949d0e7c44ec19afbb426c0f4c6bad18ad",
           "f34e67112a94a40fc644910362eba1cc17e43069c66b329534c53fc25acd41c6",
+          "515bd8122ef0564aad6af2cb6535c0ceea7e04bc4b811d4e79be2899b4009abe",
+          "c0a9656b1e2fdd8fc0d66ce818bb27580dffb170ead721d162b8305201dea4a4",
+          "975ecbc0951fce057d2ebbbba9625642888d9709077f4922f428252d0eb6bfe4",
       }));
+}
+
+TEST(CatalogRecordsTest, WhatIsForgottenKeepsItsNamesAndTime) {
+  ASSERT_OK_AND_ASSIGN(const Event event,
+                       DecodeEvent(Encoded(EveryChange()[6])));
+  const auto* const forgotten =
+      std::get_if<ForgetSnapshotsChange>(&event.change);
+  ASSERT_NE(forgotten, nullptr);
+  EXPECT_EQ(forgotten->datastore, "default");
+  ASSERT_EQ(forgotten->names.size(), 2u);
+  EXPECT_EQ(forgotten->names[1],
+            (SnapshotName{.group = ExampleGroup(), .time = 10}));
+  EXPECT_EQ(forgotten->trash_time, absl::Seconds(8600));
+  // Nothing of what was asked for was there.
+  EXPECT_OK(DecodeEvent(Encoded(ForgetSnapshotsChange{})));
+}
+
+TEST(CatalogRecordsTest, EventsOfManySnapshotsAreBounded) {
+  // As long as names may be, and as many: an append takes 1 MiB.
+  GroupName group = ExampleGroup();
+  group.parent.datastore = std::string(32, 'd');
+  group.parent.path.components.assign(kMaxNamespaceDepth, std::string(35, 'n'));
+  group.id = std::string(64, 'i');
+  ForgetSnapshotsChange change{.datastore = group.parent.datastore,
+                               .trash_time = kMaxTrashTime};
+  for (int64_t i = 0; i < static_cast<int64_t>(kMaxSnapshotsPerChange); ++i) {
+    change.names.push_back({.group = group, .time = kMaxSnapshotTime - i});
+  }
+  EXPECT_LT(Encoded(change).size(), size_t{1} << 20);
+  EXPECT_OK(DecodeEvent(Encoded(change)));
+  change.names.push_back({.group = group, .time = 1});
+  EXPECT_THAT(DecodeEvent(Encoded(change)), StatusIs(kDataLoss));
+  change.names.resize(1);
+  change.names.push_back({.group = ExampleGroup(), .time = 1});
+  EXPECT_THAT(DecodeEvent(Encoded(change)), StatusIs(kDataLoss));
+  change.names.resize(1);
+  change.trash_time = absl::Hours(24 * 3651);
+  EXPECT_THAT(DecodeEvent(Encoded(change)), StatusIs(kDataLoss));
+  change.trash_time = -absl::Seconds(1);
+  EXPECT_THAT(DecodeEvent(Encoded(change)), StatusIs(kDataLoss));
 }
 
 TEST(CatalogRecordsTest, EventsTakeAnyBytesWithoutHarm) {

@@ -1,5 +1,9 @@
 #include "common/wire/snapshot.h"
 
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "common/model/names.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -15,6 +19,8 @@ model::v1::SnapshotState StateToProto(SnapshotState state) {
       return model::v1::SNAPSHOT_STATE_LISTED;
     case SnapshotState::kTrash:
       return model::v1::SNAPSHOT_STATE_TRASH;
+    case SnapshotState::kGone:
+      break;  // never leaves index
   }
   return model::v1::SNAPSHOT_STATE_UNSPECIFIED;
 }
@@ -29,33 +35,6 @@ absl::StatusOr<SnapshotState> StateFromProto(model::v1::SnapshotState state) {
       return absl::InvalidArgumentError(
           absl::StrCat("state is ", static_cast<int>(state),
                        ", which is no state of a snapshot"));
-  }
-}
-
-model::v1::VerifyState VerifyToProto(VerifyState state) {
-  switch (state) {
-    case VerifyState::kNever:
-      return model::v1::VERIFY_STATE_UNSPECIFIED;
-    case VerifyState::kOk:
-      return model::v1::VERIFY_STATE_OK;
-    case VerifyState::kFailed:
-      return model::v1::VERIFY_STATE_FAILED;
-  }
-  return model::v1::VERIFY_STATE_UNSPECIFIED;
-}
-
-absl::StatusOr<VerifyState> VerifyFromProto(model::v1::VerifyState state) {
-  switch (state) {
-    case model::v1::VERIFY_STATE_UNSPECIFIED:
-      return VerifyState::kNever;
-    case model::v1::VERIFY_STATE_OK:
-      return VerifyState::kOk;
-    case model::v1::VERIFY_STATE_FAILED:
-      return VerifyState::kFailed;
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("verify_state is ", static_cast<int>(state),
-                       ", which is no state of a verify"));
   }
 }
 
@@ -84,7 +63,124 @@ absl::StatusOr<std::vector<Archive>> ArchivesFromProto(
   return archives;
 }
 
+// What a verify has found; the fields are Snapshot's.
+void VerificationToProto(const Verification& verification,
+                         model::v1::Snapshot& proto) {
+  proto.set_verify_state(ToProto(verification.state));
+  if (verification.state == VerifyState::kNever) return;
+  *proto.mutable_verify_time() = TimeToProto(verification.time);
+  if (!verification.task.is_zero()) {
+    proto.set_verify_task(verification.task.ToString());
+  }
+  for (const DamagedRange& range : verification.damage) {
+    *proto.add_damage() = ToProto(range);
+  }
+  proto.set_damaged_bytes(verification.damaged_bytes);
+}
+
+absl::StatusOr<Verification> VerificationFromProto(
+    const model::v1::Snapshot& proto) {
+  Verification verification;
+  ASSIGN_OR_RETURN(verification.state,
+                   VerifyStateFromProto("verify_state", proto.verify_state()));
+  if (proto.has_verify_time()) {
+    ASSIGN_OR_RETURN(verification.time,
+                     TimeFromProto("verify_time", proto.verify_time()));
+  }
+  if (!proto.verify_task().empty()) {
+    ASSIGN_OR_RETURN(verification.task,
+                     UuidFromText("verify_task", proto.verify_task()));
+  }
+  ASSIGN_OR_RETURN(verification.damage,
+                   DamageFromProto("damage", proto.damage()));
+  verification.damaged_bytes = proto.damaged_bytes();
+  return verification;
+}
+
 }  // namespace
+
+model::v1::VerifyState ToProto(VerifyState state) {
+  switch (state) {
+    case VerifyState::kNever:
+      return model::v1::VERIFY_STATE_UNSPECIFIED;
+    case VerifyState::kOk:
+      return model::v1::VERIFY_STATE_OK;
+    case VerifyState::kFailed:
+      return model::v1::VERIFY_STATE_FAILED;
+  }
+  return model::v1::VERIFY_STATE_UNSPECIFIED;
+}
+
+absl::StatusOr<VerifyState> VerifyStateFromProto(std::string_view field,
+                                                 model::v1::VerifyState state) {
+  switch (state) {
+    case model::v1::VERIFY_STATE_UNSPECIFIED:
+      return VerifyState::kNever;
+    case model::v1::VERIFY_STATE_OK:
+      return VerifyState::kOk;
+    case model::v1::VERIFY_STATE_FAILED:
+      return VerifyState::kFailed;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, " is ", static_cast<int>(state),
+                       ", which is no state of a verify"));
+  }
+}
+
+model::v1::DamagedRange ToProto(const DamagedRange& range) {
+  model::v1::DamagedRange proto;
+  proto.set_archive(range.archive);
+  proto.set_offset(range.offset);
+  proto.set_length(range.length);
+  return proto;
+}
+
+absl::StatusOr<std::vector<DamagedRange>> DamageFromProto(
+    std::string_view field,
+    const google::protobuf::RepeatedPtrField<model::v1::DamagedRange>& protos) {
+  const size_t count = static_cast<size_t>(protos.size());
+  if (count > kMaxDamagedRanges) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field, " has ", count, " items, allowed are ", kMaxDamagedRanges));
+  }
+  std::vector<DamagedRange> damage;
+  damage.reserve(count);
+  for (const model::v1::DamagedRange& proto : protos) {
+    const absl::Status named = ValidateArchiveId(proto.archive());
+    if (!named.ok()) {
+      return WithContext(named,
+                         IndexedField(field, static_cast<int>(damage.size())));
+    }
+    damage.push_back({.archive = proto.archive(),
+                      .offset = proto.offset(),
+                      .length = proto.length()});
+  }
+  return damage;
+}
+
+absl::StatusOr<std::vector<SnapshotName>> SnapshotNamesFromProto(
+    std::string_view field,
+    const google::protobuf::RepeatedPtrField<std::string>& names, size_t most) {
+  const size_t count = static_cast<size_t>(names.size());
+  if (count == 0 || count > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " has ", count, " items, allowed are 1..", most));
+  }
+  std::vector<SnapshotName> decoded;
+  decoded.reserve(count);
+  absl::flat_hash_set<std::string_view> seen;
+  for (const std::string& name : names) {
+    const std::string item =
+        IndexedField(field, static_cast<int>(decoded.size()));
+    if (!seen.insert(name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(item, " is ", name, ", which is there twice"));
+    }
+    ASSIGN_OR_RETURN(SnapshotName one, NameFromProto<SnapshotName>(item, name));
+    decoded.push_back(std::move(one));
+  }
+  return decoded;
+}
 
 model::v1::Namespace ToProto(const Namespace& item) {
   model::v1::Namespace proto;
@@ -148,13 +244,19 @@ model::v1::Snapshot ToProto(const Snapshot& snapshot) {
   proto.set_notes(snapshot.notes);
   proto.set_protected_(snapshot.is_protected);
   proto.set_owner(snapshot.owner);
-  proto.set_verify_state(VerifyToProto(snapshot.verification.state));
+  VerificationToProto(snapshot.verification, proto);
   proto.set_sequence(snapshot.sequence);
   proto.set_session(snapshot.session.ToString());
   *proto.mutable_publish_time() = TimeToProto(snapshot.publish_time);
   proto.set_size_bytes(snapshot.size_bytes());
   proto.set_stored_bytes(snapshot.stored_bytes);
   proto.set_recovered(snapshot.recovered);
+  if (snapshot.trash_time.has_value()) {
+    *proto.mutable_trash_time() = TimeToProto(*snapshot.trash_time);
+  }
+  if (snapshot.trash_until.has_value()) {
+    *proto.mutable_trash_until() = TimeToProto(*snapshot.trash_until);
+  }
   return proto;
 }
 
@@ -169,14 +271,21 @@ absl::StatusOr<Snapshot> FromProto(const model::v1::Snapshot& proto) {
   snapshot.is_protected = proto.protected_();
   RETURN_IF_ERROR(CheckTextLength("owner", proto.owner(), kMaxPrincipalBytes));
   snapshot.owner = proto.owner();
-  ASSIGN_OR_RETURN(snapshot.verification.state,
-                   VerifyFromProto(proto.verify_state()));
+  ASSIGN_OR_RETURN(snapshot.verification, VerificationFromProto(proto));
   snapshot.sequence = proto.sequence();
   ASSIGN_OR_RETURN(snapshot.session, UuidFromText("session", proto.session()));
   ASSIGN_OR_RETURN(snapshot.publish_time,
                    TimeFromProto("publish_time", proto.publish_time()));
   snapshot.stored_bytes = proto.stored_bytes();
   snapshot.recovered = proto.recovered();
+  if (proto.has_trash_time()) {
+    ASSIGN_OR_RETURN(snapshot.trash_time,
+                     TimeFromProto("trash_time", proto.trash_time()));
+  }
+  if (proto.has_trash_until()) {
+    ASSIGN_OR_RETURN(snapshot.trash_until,
+                     TimeFromProto("trash_until", proto.trash_until()));
+  }
   return snapshot;
 }
 

@@ -48,6 +48,12 @@ Snapshot Example() {
   snapshot.publish_time = absl::FromUnixNanos(1795293586000000005);
   snapshot.stored_bytes = 77;
   snapshot.recovered = true;
+  snapshot.verification.time = absl::FromUnixSeconds(1795293587);
+  snapshot.verification.task.bytes[2] = 2;
+  snapshot.verification.damage = {{"a", 1, 2}, {"b", 3, 4}};
+  snapshot.verification.damaged_bytes = 6;
+  snapshot.trash_time = absl::FromUnixNanos(1795293588000000001);
+  snapshot.trash_until = absl::FromUnixNanos(1795293589000000001);
   return snapshot;
 }
 
@@ -68,6 +74,47 @@ TEST(SnapshotWireTest, RoundTrips) {
   EXPECT_EQ(back.publish_time, snapshot.publish_time);
   EXPECT_EQ(back.stored_bytes, snapshot.stored_bytes);
   EXPECT_TRUE(back.recovered);
+  EXPECT_EQ(back.verification.time, snapshot.verification.time);
+  EXPECT_EQ(back.verification.task, snapshot.verification.task);
+  EXPECT_EQ(back.verification.damage, snapshot.verification.damage);
+  EXPECT_EQ(back.verification.damaged_bytes, 6u);
+  EXPECT_EQ(back.trash_time, snapshot.trash_time);
+  EXPECT_EQ(back.trash_until, snapshot.trash_until);
+}
+
+TEST(SnapshotWireTest, WhatIsListedAndWasNeverVerifiedSaysNoMore) {
+  Snapshot snapshot = Example();
+  snapshot.state = SnapshotState::kListed;
+  snapshot.verification = Verification();
+  snapshot.trash_time = std::nullopt;
+  snapshot.trash_until = std::nullopt;
+  const model::v1::Snapshot proto = ToProto(snapshot);
+  EXPECT_FALSE(proto.has_trash_time());
+  EXPECT_FALSE(proto.has_trash_until());
+  EXPECT_FALSE(proto.has_verify_time());
+  EXPECT_EQ(proto.verify_task(), "");
+  ASSERT_OK_AND_ASSIGN(const Snapshot back, FromProto(proto));
+  EXPECT_EQ(back.trash_until, std::nullopt);
+  EXPECT_EQ(back.verification.state, VerifyState::kNever);
+}
+
+TEST(SnapshotWireTest, NamesOfSnapshotsAreBoundedAndDistinct) {
+  google::protobuf::RepeatedPtrField<std::string> names;
+  const auto read = [&] { return SnapshotNamesFromProto("names", names, 2); };
+  EXPECT_THAT(read(), StatusIs(kInvalid, HasSubstr("names has 0 items")));
+  const SnapshotName first = Example().name;
+  SnapshotName second = first;
+  second.time += 1;
+  names.Add(first.ToString());
+  names.Add(second.ToString());
+  EXPECT_THAT(read(), IsOkAndHolds(std::vector<SnapshotName>{first, second}));
+  names.Add(first.ToString());
+  EXPECT_THAT(read(), StatusIs(kInvalid, HasSubstr("names has 3 items")));
+  names.RemoveLast();
+  *names.Mutable(1) = first.ToString();
+  EXPECT_THAT(read(), StatusIs(kInvalid, HasSubstr("names[1]")));
+  *names.Mutable(1) = "datastores/default";
+  EXPECT_THAT(read(), StatusIs(kInvalid, HasSubstr("names[1]")));
 }
 
 struct Hostile {
@@ -96,6 +143,15 @@ TEST(SnapshotWireTest, RefusesFieldsOutOfBoundsByName) {
        [](auto& s) {
          s.set_verify_state(static_cast<model::v1::VerifyState>(3));
        }},
+      {"verify_time", [](auto& s) { s.mutable_verify_time()->set_nanos(-1); }},
+      {"verify_task", [](auto& s) { s.set_verify_task("no uuid"); }},
+      {"damage has 101",
+       [](auto& s) {
+         while (s.damage_size() < 101) s.add_damage()->set_archive("a");
+       }},
+      {"damage[0]", [](auto& s) { s.mutable_damage(0)->set_archive("/"); }},
+      {"trash_time", [](auto& s) { s.mutable_trash_time()->set_nanos(-1); }},
+      {"trash_until", [](auto& s) { s.mutable_trash_until()->set_nanos(-1); }},
       {"session", [](auto& s) { s.set_session("no uuid"); }},
       {"publish_time",
        [](auto& s) { s.mutable_publish_time()->set_nanos(-1); }},

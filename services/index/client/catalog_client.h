@@ -27,6 +27,8 @@ struct CatalogStatistics {
   // What SessionClient::ListUncancelled names.
   uint64_t uncancelled_sessions = 0;
   uint64_t max_sessions = 0;  // of the two kinds together
+  uint64_t trash_count = 0;   // snapshots in trash
+  uint64_t trash_bytes = 0;   // of them, holes included
 };
 
 // The part of index that answers what exists and changes it. Every change is
@@ -65,11 +67,16 @@ class CatalogClient {
   // at its first start, is written by whoever makes it known to
   // chunk_storage. A RefusedPublish ends its session before the answer
   // (FailedPrecondition SESSION_ENDED: it is published); with a manifest of
-  // zero it is about what the session has prepared (NotFound: nothing).
+  // zero it is about what the session has prepared (NotFound: nothing). A
+  // ForgetSnapshots is FailedPrecondition (SNAPSHOT_PROTECTED) if one of its
+  // snapshots is protected, and passes over what is not listed; an
+  // UndeleteSnapshots is NotFound (SNAPSHOT_GONE) if one is neither listed nor
+  // in trash; the protection of a snapshot in trash is FailedPrecondition.
   virtual absl::StatusOr<PreparedChange> PrepareChange(
       const Call& call, const CatalogChange& change) = 0;
   // Checks again and applies in one synced batch. Idempotent per sequence. A
-  // field that a change with a higher number has set keeps that value.
+  // field that a change with a higher number has set keeps that value; one
+  // that is protected is not forgotten, whichever number is higher.
   // InvalidArgument: the number was never handed out. Aborted: overtaken by
   // the deletion of a namespace; prepare it again.
   virtual absl::Status CommitChange(const Call& call,

@@ -129,7 +129,9 @@ absl::StatusOr<CatalogStatistics> GrpcIndexClient::GetStatistics(
       .logical_bytes = response.logical_bytes(),
       .open_sessions = response.open_sessions(),
       .uncancelled_sessions = response.uncancelled_sessions(),
-      .max_sessions = response.max_sessions()};
+      .max_sessions = response.max_sessions(),
+      .trash_count = response.trash_count(),
+      .trash_bytes = response.trash_bytes()};
 }
 
 absl::StatusOr<Snapshot> GrpcIndexClient::GetSnapshot(

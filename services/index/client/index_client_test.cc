@@ -17,6 +17,7 @@
 #include "services/index/client/grpc_index_client.h"
 #include "services/index/client/in_memory_index.h"
 #include "services/index/client/index_client_contract.h"
+#include "services/index/client/trash_contract.h"
 #include "services/index/rpc/index_service.h"
 
 // Both ways to index, in one file: the suite takes long to compile.
@@ -104,6 +105,11 @@ std::unique_ptr<IndexUnderTest> Make(FakeClock* clock) {
 
 INSTANTIATE_TEST_SUITE_P(
     Clients, IndexClientContract,
+    ::testing::Values(IndexFactory{"Local", Make<LocalIndex>},
+                      IndexFactory{"Grpc", Make<GrpcIndex>}),
+    [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Clients, TrashContract,
     ::testing::Values(IndexFactory{"Local", Make<LocalIndex>},
                       IndexFactory{"Grpc", Make<GrpcIndex>}),
     [](const auto& instance) { return instance.param.name; });

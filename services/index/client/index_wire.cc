@@ -8,6 +8,7 @@
 #include "common/status/status_macros.h"
 #include "common/wire/datastore.h"
 #include "common/wire/scalars.h"
+#include "common/wire/snapshot.h"
 
 namespace cairn::index {
 namespace {
@@ -52,6 +53,27 @@ void Encode(const RefusedPublishChange& change, v1::CatalogChange& proto) {
   one.set_session(std::string(change.session.view()));
   one.set_manifest(std::string(change.manifest.view()));
 }
+
+template <typename Change, typename Proto>
+void EncodeNames(const Change& change, Proto& proto) {
+  proto.set_datastore(DatastoreNameToProto(change.datastore));
+  for (const SnapshotName& name : change.names) {
+    proto.add_names(name.ToString());
+  }
+}
+
+void Encode(const ForgetSnapshotsChange& change, v1::CatalogChange& proto) {
+  auto& one = *proto.mutable_forget_snapshots();
+  EncodeNames(change, one);
+  *one.mutable_trash_time() = DurationToProto(change.trash_time);
+}
+
+void Encode(const UndeleteSnapshotsChange& change, v1::CatalogChange& proto) {
+  EncodeNames(change, *proto.mutable_undelete_snapshots());
+}
+
+// No caller can ask for it: index refuses a change that is not set.
+void Encode(const SnapshotsGoneChange&, v1::CatalogChange&) {}
 
 absl::StatusOr<CatalogChange> Decode(
     const v1::CatalogChange::CreateDatastore& proto) {
@@ -124,6 +146,32 @@ absl::StatusOr<CatalogChange> Decode(
   return change;
 }
 
+template <typename Change, typename Proto>
+absl::Status DecodeNames(const Proto& proto, Change& change) {
+  ASSIGN_OR_RETURN(change.datastore,
+                   DatastoreNameFromProto("datastore", proto.datastore()));
+  ASSIGN_OR_RETURN(
+      change.names,
+      SnapshotNamesFromProto("names", proto.names(), kMaxSnapshotsPerChange));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::ForgetSnapshots& proto) {
+  ForgetSnapshotsChange change;
+  RETURN_IF_ERROR(DecodeNames(proto, change));
+  ASSIGN_OR_RETURN(change.trash_time,
+                   DurationFromProto("trash_time", proto.trash_time()));
+  return change;
+}
+
+absl::StatusOr<CatalogChange> Decode(
+    const v1::CatalogChange::UndeleteSnapshots& proto) {
+  UndeleteSnapshotsChange change;
+  RETURN_IF_ERROR(DecodeNames(proto, change));
+  return change;
+}
+
 absl::StatusOr<std::optional<BackupType>> DecodeType(const std::string& text) {
   if (text.empty()) return std::nullopt;
   absl::StatusOr<BackupType> type = ParseBackupType(text);
@@ -153,6 +201,10 @@ absl::StatusOr<CatalogChange> FromProto(const v1::CatalogChange& proto) {
       return Decode(proto.update_snapshot());
     case v1::CatalogChange::kRefusedPublish:
       return Decode(proto.refused_publish());
+    case v1::CatalogChange::kForgetSnapshots:
+      return Decode(proto.forget_snapshots());
+    case v1::CatalogChange::kUndeleteSnapshots:
+      return Decode(proto.undelete_snapshots());
     case v1::CatalogChange::CHANGE_NOT_SET:
       break;
   }
@@ -198,6 +250,7 @@ v1::ListSnapshotsRequest ToProto(const SnapshotQuery& query,
   }
   proto.set_protected_only(query.protected_only);
   proto.set_newest_first(query.newest_first);
+  proto.set_trash(query.trash);
   proto.set_page_size(page.page_size);
   proto.set_page_token(page.page_token);
   return proto;
@@ -225,6 +278,7 @@ absl::StatusOr<SnapshotQuery> FromProto(const v1::ListSnapshotsRequest& proto) {
   }
   query.protected_only = proto.protected_only();
   query.newest_first = proto.newest_first();
+  query.trash = proto.trash();
   return query;
 }
 

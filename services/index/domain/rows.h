@@ -102,6 +102,7 @@ struct IndexState {
   uint64_t gone_count = 0;  // that still have a row
   // Of this service at the last sweep or forget; the epoch: never.
   absl::Time clock;
+  friend bool operator==(const IndexState&, const IndexState&) = default;
 };
 
 }  // namespace cairn::index

@@ -162,22 +162,16 @@ absl::StatusOr<CatalogStatistics> Catalog::GetStatistics(
                            .logical_bytes = state->numbers.logical_bytes,
                            .open_sessions = state->open_sessions.size(),
                            .uncancelled_sessions = state->uncancelled.size(),
-                           .max_sessions = max_sessions_};
+                           .max_sessions = max_sessions_,
+                           .trash_count = state->numbers.trash_count,
+                           .trash_bytes = state->numbers.trash_bytes};
 }
 
 absl::StatusOr<Snapshot> Catalog::GetSnapshot(const SnapshotName& name) const {
   ASSIGN_OR_RETURN(const DatastoreState* const state,
                    datastores_->FindByName(name.group.parent.datastore));
   const IndexView view = store_->NewView(state->info.ref.uuid);
-  ASSIGN_OR_RETURN(const std::optional<SnapshotRow> row,
-                   view.GetSnapshot(name));
-  if (!row.has_value()) {
-    return absl::NotFoundError(
-        absl::StrCat("snapshot ", name.ToString(), " does not exist"));
-  }
-  ASSIGN_OR_RETURN(const std::optional<GroupRow> group,
-                   view.GetGroup(name.group));
-  return ToSnapshot(name, *row, group.has_value() ? group->owner : "");
+  return LoadWholeSnapshot(view, name);
 }
 
 }  // namespace cairn::index

@@ -11,6 +11,7 @@
 #include "services/index/domain/text_rules.h"
 #include "services/index/engine/change_rules.h"
 #include "services/index/engine/datastore_state.h"
+#include "services/index/engine/trash_rules.h"
 
 namespace cairn::index {
 namespace {
@@ -35,6 +36,16 @@ const std::string& DatastoreOf(const UpdateSnapshotChange& change) {
 }
 const std::string& DatastoreOf(const RefusedPublishChange& change) {
   return change.name.group.parent.datastore;
+}
+
+const std::string& DatastoreOf(const ForgetSnapshotsChange& change) {
+  return change.datastore;
+}
+const std::string& DatastoreOf(const UndeleteSnapshotsChange& change) {
+  return change.datastore;
+}
+const std::string& DatastoreOf(const SnapshotsGoneChange& change) {
+  return change.datastore;
 }
 
 const std::string& DatastoreOf(const CatalogChange& change) {
@@ -72,15 +83,18 @@ absl::Status ApplyAny(const ChangeContext& context, const CatalogChange& change,
       change);
 }
 
+// Ends what was begun, or makes room in the end: taken when the disk is nearly
+// full.
+bool MakesRoom(const CatalogChange& change) {
+  return std::holds_alternative<RefusedPublishChange>(change) ||
+         std::holds_alternative<ForgetSnapshotsChange>(change);
+}
+
 // What a committed change means for what is held in memory; number 0 is a
 // refused publish that ended its session and whose event is not stored yet.
 void Remember(const CatalogChange& change, uint64_t sequence,
               DatastoreState& state, IndexMetrics& metrics)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate) {
-  if (std::holds_alternative<DeleteNamespaceChange>(change)) {
-    state.numbers.namespace_delete_sequence =
-        std::max(state.numbers.namespace_delete_sequence, sequence);
-  }
   if (const auto* refused = std::get_if<RefusedPublishChange>(&change)) {
     if (state.open_sessions.erase(refused->session) > 0) {
       metrics.open_sessions.Add(-1);
@@ -107,12 +121,19 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   const absl::Time now = clock_->Now();
   absl::MutexLock lock(&state->gate);
   const IndexView view = store_->NewView(state->info.ref.uuid);
-  const ChangeContext context{
-      .call = call, .state = *state, .view = view, .now = now};
+  IndexState numbers = state->numbers;
+  const ChangeContext context{.call = call,
+                              .state = *state,
+                              .view = view,
+                              .now = now,
+                              .numbers = numbers};
   if (auto* const refused = std::get_if<RefusedPublishChange>(&change)) {
     RETURN_IF_ERROR(NameManifest(context, *refused));
   }
   RETURN_IF_ERROR(CheckAny(context, change));
+  if (auto* const forgotten = std::get_if<ForgetSnapshotsChange>(&change)) {
+    RETURN_IF_ERROR(KeepKnown(context, *forgotten));
+  }
   if (std::holds_alternative<RefusedPublishChange>(change)) {
     IndexBatch batch(state->info.ref.uuid);
     RETURN_IF_ERROR(ApplyAny(context, change, 0, batch));
@@ -123,9 +144,7 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   }
   PreparedChange prepared;
   IndexBatch batch(state->info.ref.uuid);
-  // It ends what was begun.
-  if (std::holds_alternative<RefusedPublishChange>(change)) batch.PassGate();
-  IndexState numbers;
+  if (MakesRoom(change)) batch.PassGate();
   prepared.sequence = TakeSequence(*state, batch, numbers);
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   state->numbers = numbers;
@@ -160,15 +179,21 @@ absl::Status CatalogChanges::Commit(const Call& call,
         absl::StrCat("sequence is ", sequence, ", which was never handed out"));
   }
   const IndexView view = store_->NewView(state->info.ref.uuid);
-  const ChangeContext context{
-      .call = call, .state = *state, .view = view, .now = clock_->Now()};
+  IndexState numbers = state->numbers;
+  const ChangeContext context{.call = call,
+                              .state = *state,
+                              .view = view,
+                              .now = clock_->Now(),
+                              .numbers = numbers};
   if (auto* const refused = std::get_if<RefusedPublishChange>(&change)) {
     RETURN_IF_ERROR(NameManifest(context, *refused));
   }
   IndexBatch batch(state->info.ref.uuid);
   RETURN_IF_ERROR(ApplyAny(context, change, sequence, batch));
   if (batch.changes().empty()) return absl::OkStatus();
+  if (numbers != state->numbers) batch.PutState(numbers);
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
+  state->numbers = numbers;
   Remember(change, sequence, *state, *metrics_);
   metrics_->catalog_changes.Increment();
   return absl::OkStatus();

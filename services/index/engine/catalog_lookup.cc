@@ -23,7 +23,9 @@ absl::Status CheckNamespaceExists(const IndexView& view,
 absl::StatusOr<SnapshotRow> LoadSnapshot(const IndexView& view,
                                          const SnapshotName& name) {
   ASSIGN_OR_RETURN(std::optional<SnapshotRow> row, view.GetSnapshot(name));
-  if (row.has_value()) return *std::move(row);
+  if (row.has_value() && row->state != SnapshotState::kGone) {
+    return *std::move(row);
+  }
   return absl::NotFoundError(
       absl::StrCat("snapshot ", name.ToString(), " does not exist"));
 }
@@ -55,12 +57,16 @@ Snapshot ToSnapshot(const SnapshotName& name, const SnapshotRow& row,
   snapshot.notes = row.notes;
   snapshot.is_protected = row.is_protected;
   snapshot.owner = owner;
-  snapshot.verification.state = row.verification.state;
+  snapshot.verification = row.verification;
   snapshot.sequence = row.sequence;
   snapshot.session = row.session;
   snapshot.publish_time = row.publish_time;
   snapshot.stored_bytes = row.stored_bytes;
   snapshot.recovered = row.recovered;
+  if (row.state == SnapshotState::kTrash) {
+    snapshot.trash_time = row.trash_time;
+    snapshot.trash_until = row.trash_until;
+  }
   return snapshot;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/catalog/snapshot_fate.h"
 #include "common/digest/sha256.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -13,6 +14,7 @@
 #include "services/index/domain/session_rules.h"
 #include "services/index/domain/text_rules.h"
 #include "services/index/engine/catalog_lookup.h"
+#include "services/index/engine/state_moves.h"
 
 namespace cairn::index {
 namespace {
@@ -64,6 +66,19 @@ absl::StatusOr<GroupRow> LoadGroup(const IndexView& view,
   if (row.has_value()) return *row;
   return absl::NotFoundError(
       absl::StrCat("group ", name.ToString(), " does not exist"));
+}
+
+absl::Status CheckUpdate(const ChangeContext& context,
+                         const UpdateSnapshotChange& change) {
+  if (!change.notes.has_value() && !change.is_protected.has_value()) {
+    return absl::InvalidArgumentError(
+        "the change of a snapshot changes nothing");
+  }
+  RETURN_IF_ERROR(
+      CheckText("notes", change.notes.value_or(""), kMaxNotesBytes));
+  ASSIGN_OR_RETURN(const GroupRow group,
+                   LoadGroup(context.view, change.name.group));
+  return CheckMayChange(context.call.caller, change.name.group, group.owner);
 }
 
 absl::StatusOr<SessionRow> LoadRefused(const ChangeContext& context,
@@ -134,10 +149,8 @@ absl::Status Apply(const ChangeContext& context,
   if (!row.has_value() || row->sequence > sequence) return absl::OkStatus();
   RETURN_IF_ERROR(Check(context, change));
   batch.RemoveNamespace(change.name.path);
-  IndexState numbers = context.state.numbers;
-  numbers.namespace_delete_sequence =
-      std::max(numbers.namespace_delete_sequence, sequence);
-  batch.PutState(numbers);
+  context.numbers.namespace_delete_sequence =
+      std::max(context.numbers.namespace_delete_sequence, sequence);
   return absl::OkStatus();
 }
 
@@ -179,38 +192,36 @@ absl::Status Apply(const ChangeContext& context,
 
 absl::Status Check(const ChangeContext& context,
                    const UpdateSnapshotChange& change) {
-  if (!change.notes.has_value() && !change.is_protected.has_value()) {
-    return absl::InvalidArgumentError(
-        "the change of a snapshot changes nothing");
+  ASSIGN_OR_RETURN(const SnapshotRow row,
+                   LoadSnapshot(context.view, change.name));
+  RETURN_IF_ERROR(CheckUpdate(context, change));
+  if (row.state == SnapshotState::kListed || !change.is_protected.has_value()) {
+    return absl::OkStatus();
   }
-  RETURN_IF_ERROR(
-      CheckText("notes", change.notes.value_or(""), kMaxNotesBytes));
-  RETURN_IF_ERROR(LoadSnapshot(context.view, change.name).status());
-  ASSIGN_OR_RETURN(const GroupRow group,
-                   LoadGroup(context.view, change.name.group));
-  return CheckMayChange(context.call.caller, change.name.group, group.owner);
+  return absl::FailedPreconditionError(absl::StrCat(
+      "snapshot ", change.name.ToString(), " is in trash; undelete it first"));
 }
 
 absl::Status Apply(const ChangeContext& context,
                    const UpdateSnapshotChange& change, uint64_t sequence,
                    IndexBatch& batch) {
-  ASSIGN_OR_RETURN(SnapshotRow row, LoadSnapshot(context.view, change.name));
-  const bool newer_notes =
-      change.notes.has_value() && row.notes_sequence < sequence;
-  const bool newer_protection =
-      change.is_protected.has_value() && row.protected_sequence < sequence;
-  if (!newer_notes && !newer_protection) return absl::OkStatus();
-  RETURN_IF_ERROR(Check(context, change));
-  if (newer_notes) {
+  ASSIGN_OR_RETURN(const SnapshotRow before,
+                   LoadSnapshot(context.view, change.name));
+  RETURN_IF_ERROR(CheckUpdate(context, change));
+  SnapshotRow row = before;
+  bool changed = change.notes.has_value() && row.notes_sequence < sequence;
+  if (changed) {
     row.notes = *change.notes;
     row.notes_sequence = sequence;
   }
-  if (newer_protection) {
-    row.is_protected = *change.is_protected;
-    row.protected_sequence = sequence;
+  if (change.is_protected.has_value()) {
+    changed |= ProtectAt(sequence, *change.is_protected, row);
   }
-  batch.PutSnapshot(change.name, row);
-  return absl::OkStatus();
+  if (!changed) return absl::OkStatus();
+  StateMoves moves(&context.view, context.state.info.ref.uuid, &context.numbers,
+                   &batch);
+  moves.Move(change.name, before, row);
+  return moves.Finish();
 }
 
 absl::Status NameManifest(const ChangeContext& context,

@@ -3,25 +3,16 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
-#include "common/model/call.h"
 #include "common/model/catalog.h"
-#include "services/index/engine/datastore_state.h"
+#include "services/index/engine/change_context.h"
 #include "services/index/storage/index_store.h"
 
 // One kind of catalog change each: Check says whether it may be made now,
 // Apply adds what it changes to `batch`, or nothing if a change with a higher
 // number was there first. Both run under the datastore's gate. There is no
-// CreateDatastore: it has no datastore yet.
+// CreateDatastore: it has no datastore yet. What moves snapshots to trash and
+// back is in trash_rules.h.
 namespace cairn::index {
-
-// What the overloads see and leave behind.
-struct ChangeContext {
-  const Call& call;
-  const DatastoreState& state;
-  const IndexView& view;
-  absl::Time now;
-};
 
 // Names the manifest that the session has prepared, where the change names
 // none (zero). NotFound: it has prepared none.
@@ -36,6 +27,7 @@ absl::Status Check(const ChangeContext& context,
     ABSL_SHARED_LOCKS_REQUIRED(context.state.gate);
 absl::Status Check(const ChangeContext& context,
                    const UpdateGroupChange& change);
+// FailedPrecondition: it changes the protection of a snapshot in trash.
 absl::Status Check(const ChangeContext& context,
                    const UpdateSnapshotChange& change);
 absl::Status Check(const ChangeContext& context,
@@ -52,6 +44,7 @@ absl::Status Apply(const ChangeContext& context,
 absl::Status Apply(const ChangeContext& context,
                    const UpdateGroupChange& change, uint64_t sequence,
                    IndexBatch& batch);
+// A protection that was checked while the snapshot was listed lists it again.
 absl::Status Apply(const ChangeContext& context,
                    const UpdateSnapshotChange& change, uint64_t sequence,
                    IndexBatch& batch);

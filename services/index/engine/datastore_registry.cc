@@ -6,6 +6,7 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/catalog_keys.h"
+#include "services/index/domain/snapshot_counts.h"
 #include "services/index/storage/row_codec.h"
 
 namespace cairn::index {
@@ -78,15 +79,14 @@ absl::Status DatastoreRegistry::CountSnapshots(DatastoreState& state) {
   IndexState numbers = state.numbers;
   numbers.snapshot_count = 0;
   numbers.logical_bytes = 0;
+  numbers.trash_count = 0;
+  numbers.trash_bytes = 0;
+  numbers.gone_count = 0;
   const auto cursor = view.Scan(Table::kSnapshots, prefix, PrefixEnd(prefix));
   for (; cursor->Valid(); cursor->Next()) {
     ASSIGN_OR_RETURN(const SnapshotRow row,
                      DecodeAt(Table::kSnapshots, *cursor, DecodeSnapshot));
-    if (row.state != SnapshotState::kListed) continue;
-    ++numbers.snapshot_count;
-    for (const Archive& archive : row.archives) {
-      numbers.logical_bytes += archive.root.size_bytes;
-    }
+    AddToCounts(row, numbers);
   }
   RETURN_IF_ERROR(cursor->status());
   numbers.counted = true;

@@ -10,6 +10,7 @@
 #include "common/pack/decode_record.h"
 #include "common/status/status_macros.h"
 #include "common/wire/catalog_records.h"
+#include "services/index/domain/snapshot_counts.h"
 
 namespace cairn::index {
 namespace {
@@ -64,6 +65,9 @@ SnapshotRow ToRow(const ReplayedSnapshot& snapshot) {
   row.notes_sequence = snapshot.notes_sequence;
   row.protected_sequence = snapshot.protected_sequence;
   row.recovered = true;
+  row.trash_time = snapshot.trash_time;
+  row.trash_until = snapshot.trash_until;
+  row.state_sequence = snapshot.state_sequence;
   return row;
 }
 
@@ -276,6 +280,9 @@ absl::Status IndexRebuild::Write(RebuiltDatastore& rebuilt,
       numbers.namespace_delete_sequence, catalog.namespace_delete_sequence);
   numbers.snapshot_count = rebuilt.snapshots;
   numbers.logical_bytes = rebuilt.logical_bytes;
+  numbers.trash_count = rebuilt.trash;
+  numbers.trash_bytes = rebuilt.trash_bytes;
+  numbers.gone_count = 0;
   numbers.counted = true;
   batch->PutDatastore(rebuilt.info);
   batch->PutState(numbers);
@@ -295,12 +302,12 @@ absl::Status IndexRebuild::WriteSnapshot(const SnapshotName& name,
     row.verification.state = VerifyState::kFailed;
     ++rebuilt.damaged_snapshots;
   }
-  if (row.state == SnapshotState::kListed) {
-    ++rebuilt.snapshots;
-    for (const Archive& archive : row.archives) {
-      rebuilt.logical_bytes += archive.root.size_bytes;
-    }
-  }
+  IndexState counts;
+  AddToCounts(row, counts);
+  rebuilt.snapshots += counts.snapshot_count;
+  rebuilt.logical_bytes += counts.logical_bytes;
+  rebuilt.trash += counts.trash_count;
+  rebuilt.trash_bytes += counts.trash_bytes;
   batch.PutSnapshot(name, row);
   return absl::OkStatus();
 }

@@ -44,6 +44,8 @@ struct RebuiltDatastore {
   uint64_t groups = 0;
   uint64_t snapshots = 0;  // listed
   uint64_t logical_bytes = 0;
+  uint64_t trash = 0;  // snapshots in trash
+  uint64_t trash_bytes = 0;
   uint64_t cancelled = 0;  // manifests whose publish was refused: not listed
   PageRebuild::Found pages;
   // Neither listed nor cancelled; the first of them.

@@ -64,6 +64,18 @@ class IndexRebuildTest : public ::testing::Test {
     EXPECT_OK(index_->client().CommitChange({}, change, prepared->sequence));
   }
 
+  // One that index makes by itself, with a number above all others.
+  void AddEvent(const CatalogChange& change) {
+    constexpr uint64_t kSequence = 1000;
+    metadata_->Add(RecordKind::kEvent,
+                   EncodeEvent({.datastore = datastore_.ref,
+                                .sequence = kSequence,
+                                .time = clock_.Now(),
+                                .principal = "index@service"},
+                               change),
+                   kSequence);
+  }
+
   // `count` chunks of 100 bytes, all stored.
   BuiltArchive Build(const std::string& name, int count) {
     BuiltArchive built = BuildArchive(name, 1, 1);
@@ -239,6 +251,51 @@ TEST_F(IndexRebuildTest, GoesOnFromWhatTheFormerIndexKnew) {
   EXPECT_EQ(state.highest_token, 11u);
   EXPECT_EQ(state.fence, 40u);
   EXPECT_EQ(state.sequence_limit, 5000u);
+}
+
+TEST_F(IndexRebuildTest, WhatWasForgottenIsInTrashAgain) {
+  const Snapshot listed = BackUp(TestGroup("web"));
+  const Snapshot back = BackUp(TestGroup("web"));
+  const Snapshot forgotten = BackUp(TestGroup("web"));
+  const Snapshot alone = BackUp(TestGroup("old"));
+  Change(ForgetSnapshotsChange{.datastore = "default",
+                               .names = {back.name, forgotten.name, alone.name},
+                               .trash_time = absl::Hours(24 * 7)});
+  Change(UndeleteSnapshotsChange{.datastore = "default", .names = {back.name}});
+  ASSERT_OK_AND_ASSIGN(const IndexRebuildReport report, Rebuild());
+  EXPECT_FALSE(report.lost());
+  EXPECT_EQ(report.datastores[0].snapshots, 2u);
+  EXPECT_EQ(report.datastores[0].trash, 2u);
+  for (const Table table : {Table::kGroups, Table::kSnapshots}) {
+    ExpectSameRows(table);
+  }
+  EXPECT_EQ(RebuiltRow(alone.name).state, SnapshotState::kTrash);
+  EXPECT_EQ(RebuiltRow(listed.name).state, SnapshotState::kListed);
+  const Uuid& uuid = datastore_.ref.uuid;
+  ASSERT_OK_AND_ASSIGN(const IndexState before,
+                       IndexStore(&index_->kv()).GetState(uuid));
+  ASSERT_OK_AND_ASSIGN(const IndexState after,
+                       IndexStore(rebuilt_.get()).GetState(uuid));
+  EXPECT_EQ(after.snapshot_count, before.snapshot_count);
+  EXPECT_EQ(after.logical_bytes, before.logical_bytes);
+  EXPECT_EQ(after.trash_count, 2u);
+  EXPECT_EQ(after.trash_bytes, before.trash_bytes);
+}
+
+TEST_F(IndexRebuildTest, WhatIsGoneIsNotListedAgain) {
+  const Snapshot gone = BackUp(TestGroup("web"));
+  const Snapshot listed = BackUp(TestGroup("web"));
+  Change(ForgetSnapshotsChange{.datastore = "default",
+                               .names = {gone.name},
+                               .trash_time = absl::ZeroDuration()});
+  AddEvent(SnapshotsGoneChange{
+      .datastore = "default", .names = {gone.name}, .token = 1});
+  ASSERT_OK_AND_ASSIGN(const IndexRebuildReport report, Rebuild());
+  EXPECT_FALSE(report.lost());
+  EXPECT_EQ(report.datastores[0].snapshots, 1u);
+  EXPECT_EQ(report.datastores[0].trash, 0u);
+  EXPECT_EQ(RebuiltRow(listed.name).state, SnapshotState::kListed);
+  EXPECT_EQ(RowsOf(*rebuilt_, Table::kSnapshots).size(), 1u);
 }
 
 TEST_F(IndexRebuildTest, ALostChunkIsNamedByArchiveAndBytes) {

@@ -12,6 +12,7 @@
 #include "services/index/domain/owner_rules.h"
 #include "services/index/domain/raw_record.h"
 #include "services/index/domain/session_rules.h"
+#include "services/index/domain/snapshot_counts.h"
 #include "services/index/domain/snapshot_rules.h"
 #include "services/index/engine/catalog_lookup.h"
 
@@ -94,7 +95,9 @@ absl::Status Publisher::CheckTarget(const IndexView& view,
   const SnapshotName base{.group = group_name, .time = *row.base_time};
   ASSIGN_OR_RETURN(const std::optional<SnapshotRow> base_row,
                    view.GetSnapshot(base));
-  if (base_row.has_value()) return absl::OkStatus();
+  if (base_row.has_value() && base_row->state != SnapshotState::kGone) {
+    return absl::OkStatus();
+  }
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(
           "base snapshot ", base.ToString(),
@@ -224,10 +227,7 @@ absl::Status Publisher::List(DatastoreState& state, const IndexView& view,
   listed.loss_mark = row.loss_mark;
   batch.PutSnapshot(row.snapshot, listed);
   IndexState numbers = state.numbers;
-  ++numbers.snapshot_count;
-  for (const Archive& archive : manifest->archives) {
-    numbers.logical_bytes += archive.root.size_bytes;
-  }
+  AddToCounts(listed, numbers);
   batch.PutState(numbers);
   row.state = SessionState::kPublished;
   row.end_time = clock_->Now();

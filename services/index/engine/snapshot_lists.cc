@@ -47,7 +47,7 @@ SnapshotLister::SnapshotLister(const IndexView& view,
       "snapshots\n", lower_.size(), "\n", lower_, tree_.max_depth, "\n",
       query.type.has_value() ? BackupTypeName(*query.type) : "", "\n",
       not_before_, "\n", before_, "\n", query.protected_only ? "p" : "",
-      query.newest_first ? "n" : ""));
+      query.newest_first ? "n" : "", query.trash ? "t" : ""));
 }
 
 absl::StatusOr<ListPage<Snapshot>> SnapshotLister::List(
@@ -56,8 +56,9 @@ absl::StatusOr<ListPage<Snapshot>> SnapshotLister::List(
 }
 
 bool SnapshotLister::Matches(const SnapshotRow& row) const {
-  return row.state == SnapshotState::kListed &&
-         (row.is_protected || !query_.protected_only);
+  const SnapshotState asked =
+      query_.trash ? SnapshotState::kTrash : SnapshotState::kListed;
+  return row.state == asked && (row.is_protected || !query_.protected_only);
 }
 
 absl::StatusOr<std::string> SnapshotLister::OwnerOf(

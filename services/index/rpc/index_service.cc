@@ -132,6 +132,8 @@ grpc::ServerUnaryReactor* IndexServiceImpl::GetStatistics(
     response->set_open_sessions(counted.open_sessions);
     response->set_uncancelled_sessions(counted.uncancelled_sessions);
     response->set_max_sessions(counted.max_sessions);
+    response->set_trash_count(counted.trash_count);
+    response->set_trash_bytes(counted.trash_bytes);
     return absl::OkStatus();
   });
 }

@@ -39,6 +39,49 @@ absl::Status CheckTime(std::string_view field, int64_t time, int64_t lowest) {
   return BadNumber(field, time);
 }
 
+void EncodeVerification(const Verification& verification,
+                        record::v1::SnapshotRow& proto) {
+  proto.set_verify_state(static_cast<uint32_t>(verification.state));
+  proto.set_verify_time_nanos(EncodeTime(verification.time));
+  if (!verification.task.is_zero()) {
+    proto.set_verify_task(std::string(verification.task.view()));
+  }
+  for (const DamagedRange& range : verification.damage) {
+    record::v1::DamagedRange& one = *proto.add_damage();
+    one.set_archive(range.archive);
+    one.set_offset(range.offset);
+    one.set_length(range.length);
+  }
+  proto.set_damaged_bytes(verification.damaged_bytes);
+}
+
+absl::StatusOr<Verification> DecodeVerification(
+    const record::v1::SnapshotRow& proto) {
+  Verification verification;
+  if (proto.verify_state() > static_cast<uint32_t>(VerifyState::kFailed)) {
+    return BadNumber("verify_state", proto.verify_state());
+  }
+  verification.state = static_cast<VerifyState>(proto.verify_state());
+  verification.time = DecodeTime(proto.verify_time_nanos());
+  if (!proto.verify_task().empty()) {
+    ASSIGN_OR_RETURN(verification.task,
+                     DecodeUuid("verify_task", proto.verify_task()));
+  }
+  if (static_cast<size_t>(proto.damage_size()) > kMaxDamagedRanges) {
+    return BadNumber("the number of damaged ranges", proto.damage_size());
+  }
+  for (const record::v1::DamagedRange& one : proto.damage()) {
+    if (!ValidateArchiveId(one.archive()).ok()) {
+      return absl::DataLossError("a damaged range is of no archive");
+    }
+    verification.damage.push_back({.archive = one.archive(),
+                                   .offset = one.offset(),
+                                   .length = one.length()});
+  }
+  verification.damaged_bytes = proto.damaged_bytes();
+  return verification;
+}
+
 }  // namespace
 
 std::string EncodeDatastore(const Datastore& datastore) {
@@ -117,7 +160,7 @@ std::string EncodeSnapshot(const SnapshotRow& row) {
   }
   proto.set_notes(row.notes);
   proto.set_protected_(row.is_protected);
-  proto.set_verify_state(static_cast<uint32_t>(row.verification.state));
+  EncodeVerification(row.verification, proto);
   proto.set_sequence(row.sequence);
   proto.set_session(std::string(row.session.view()));
   proto.set_publish_time_nanos(EncodeTime(row.publish_time));
@@ -127,6 +170,10 @@ std::string EncodeSnapshot(const SnapshotRow& row) {
   proto.set_protected_sequence(row.protected_sequence);
   proto.set_recovered(row.recovered);
   proto.set_loss_mark(row.loss_mark);
+  proto.set_trash_time_nanos(EncodeTime(row.trash_time));
+  proto.set_trash_until_nanos(EncodeTime(row.trash_until));
+  proto.set_state_sequence(row.state_sequence);
+  proto.set_gone_token(row.gone_token);
   return proto.SerializeAsString();
 }
 
@@ -134,17 +181,14 @@ absl::StatusOr<SnapshotRow> DecodeSnapshot(std::string_view bytes) {
   ASSIGN_OR_RETURN(const auto proto, Parse<record::v1::SnapshotRow>(bytes));
   SnapshotRow row;
   if (proto.state() < static_cast<uint32_t>(SnapshotState::kListed) ||
-      proto.state() > static_cast<uint32_t>(SnapshotState::kTrash)) {
+      proto.state() > static_cast<uint32_t>(SnapshotState::kGone)) {
     return BadNumber("state", proto.state());
   }
   row.state = static_cast<SnapshotState>(proto.state());
   ASSIGN_OR_RETURN(row.archives, DecodeArchives(proto.archives()));
   row.notes = proto.notes();
   row.is_protected = proto.protected_();
-  if (proto.verify_state() > static_cast<uint32_t>(VerifyState::kFailed)) {
-    return BadNumber("verify_state", proto.verify_state());
-  }
-  row.verification.state = static_cast<VerifyState>(proto.verify_state());
+  ASSIGN_OR_RETURN(row.verification, DecodeVerification(proto));
   row.sequence = proto.sequence();
   ASSIGN_OR_RETURN(row.session, DecodeUuid("session", proto.session()));
   row.publish_time = DecodeTime(proto.publish_time_nanos());
@@ -154,6 +198,10 @@ absl::StatusOr<SnapshotRow> DecodeSnapshot(std::string_view bytes) {
   row.protected_sequence = proto.protected_sequence();
   row.recovered = proto.recovered();
   row.loss_mark = proto.loss_mark();
+  row.trash_time = DecodeTime(proto.trash_time_nanos());
+  row.trash_until = DecodeTime(proto.trash_until_nanos());
+  row.state_sequence = proto.state_sequence();
+  row.gone_token = proto.gone_token();
   return row;
 }
 
@@ -261,6 +309,10 @@ std::string EncodeState(const IndexState& state) {
   proto.set_snapshot_count(state.snapshot_count);
   proto.set_logical_bytes(state.logical_bytes);
   proto.set_counted(state.counted);
+  proto.set_trash_count(state.trash_count);
+  proto.set_trash_bytes(state.trash_bytes);
+  proto.set_gone_count(state.gone_count);
+  proto.set_clock_nanos(EncodeTime(state.clock));
   return proto.SerializeAsString();
 }
 
@@ -275,7 +327,11 @@ absl::StatusOr<IndexState> DecodeState(std::string_view bytes) {
       .namespace_delete_sequence = proto.namespace_delete_sequence(),
       .snapshot_count = proto.snapshot_count(),
       .logical_bytes = proto.logical_bytes(),
-      .counted = proto.counted()};
+      .counted = proto.counted(),
+      .trash_count = proto.trash_count(),
+      .trash_bytes = proto.trash_bytes(),
+      .gone_count = proto.gone_count(),
+      .clock = DecodeTime(proto.clock_nanos())};
 }
 
 }  // namespace cairn::index

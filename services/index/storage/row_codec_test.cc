@@ -91,6 +91,8 @@ TEST(RowCodecTest, SnapshotsRoundTrip) {
   EXPECT_EQ(back.sequence, row.sequence);
   EXPECT_EQ(back.session, row.session);
   EXPECT_EQ(back.publish_time, row.publish_time);
+  EXPECT_EQ(back.trash_time, absl::Time());
+  EXPECT_EQ(back.state_sequence, 0u);
   EXPECT_EQ(back.stored_bytes, row.stored_bytes);
   EXPECT_TRUE(back.recovered);
   EXPECT_EQ(back.manifest, row.manifest);
@@ -120,6 +122,45 @@ TEST(RowCodecTest, SessionsRoundTrip) {
   EXPECT_EQ(back.manifest, row.manifest);
   EXPECT_EQ(back.loss_mark, row.loss_mark);
   EXPECT_EQ(back.base_archives, row.base_archives);
+}
+
+TEST(RowCodecTest, TrashAndVerificationRoundTrip) {
+  SnapshotRow row = ExampleSnapshot();
+  for (const SnapshotState state :
+       {SnapshotState::kTrash, SnapshotState::kGone}) {
+    row.state = state;
+    row.trash_time = absl::FromUnixNanos(1795293585123456789);
+    row.trash_until = row.trash_time + absl::Hours(168);
+    row.state_sequence = 77;
+    row.gone_token = 78;
+    row.verification.time = absl::FromUnixSeconds(1795293590);
+    row.verification.task.bytes.fill(9);
+    row.verification.damage = {{"a", 5, 6}, {"b", uint64_t{1} << 60, 7}};
+    row.verification.damaged_bytes = 13;
+    ASSERT_OK_AND_ASSIGN(const SnapshotRow back,
+                         DecodeSnapshot(EncodeSnapshot(row)));
+    EXPECT_EQ(back.state, row.state);
+    EXPECT_EQ(back.trash_time, row.trash_time);
+    EXPECT_EQ(back.trash_until, row.trash_until);
+    EXPECT_EQ(back.state_sequence, 77u);
+    EXPECT_EQ(back.gone_token, 78u);
+    EXPECT_EQ(back.verification.state, row.verification.state);
+    EXPECT_EQ(back.verification.time, row.verification.time);
+    EXPECT_EQ(back.verification.task, row.verification.task);
+    EXPECT_EQ(back.verification.damage, row.verification.damage);
+    EXPECT_EQ(back.verification.damaged_bytes, 13u);
+  }
+  const IndexState state{.sequence_limit = 1,
+                         .snapshot_count = 2,
+                         .logical_bytes = 3,
+                         .counted = true,
+                         .trash_count = 4,
+                         .trash_bytes = 5,
+                         .gone_count = 6,
+                         .clock = absl::FromUnixNanos(1795293585123456789)};
+  ASSERT_OK_AND_ASSIGN(const IndexState state_back,
+                       DecodeState(EncodeState(state)));
+  EXPECT_EQ(state_back, state);
 }
 
 TEST(RowCodecTest, OtherRowsRoundTrip) {
@@ -248,6 +289,19 @@ TEST(RowCodecTest, RowsHaveTheBytesThatTheyAlwaysHad) {
                     .logical_bytes = 7,
                     .counted = true}),
        "c98a8731b060abef5cb3e687a052077f7394e1ac9fb64d731017431ee9a537c5"},
+      {EncodeState({.fence = 1,
+                    .highest_epoch = 2,
+                    .highest_token = 3,
+                    .sequence_limit = 4,
+                    .namespace_delete_sequence = 5,
+                    .snapshot_count = 6,
+                    .logical_bytes = 7,
+                    .counted = true,
+                    .trash_count = 8,
+                    .trash_bytes = 9,
+                    .gone_count = 10,
+                    .clock = absl::FromUnixSeconds(6)}),
+       "9467c7f667d5ad0b6baca1a0a9ccd64944b73f0ec17096ed0c0a5123036fcbb1"},
   };
   for (const auto& [bytes, digest] : rows) {
     EXPECT_EQ(Sha256(bytes).ToHex(), digest) << absl::BytesToHexString(bytes);
@@ -316,8 +370,13 @@ TEST(RowCodecTest, RefusesSnapshotsThatCannotBe) {
   using Proto = record::v1::SnapshotRow;
   const std::vector<std::function<void(Proto&)>> changes = {
       [](Proto& p) { p.set_state(0); },
-      [](Proto& p) { p.set_state(3); },
+      [](Proto& p) { p.set_state(4); },
       [](Proto& p) { p.set_verify_state(3); },
+      [](Proto& p) { p.set_verify_task("x"); },
+      [](Proto& p) { p.add_damage()->set_archive("/"); },
+      [](Proto& p) {
+        for (int i = 0; i < 101; ++i) p.add_damage()->set_archive("a");
+      },
       [](Proto& p) { p.clear_archives(); },
       [](Proto& p) { p.mutable_archives(1)->set_name("a"); },
       [](Proto& p) { p.mutable_archives(0)->set_name("/"); },
