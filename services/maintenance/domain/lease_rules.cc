@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "common/text/printable.h"
 
 namespace cairn::maintenance {
 namespace {
@@ -19,41 +20,6 @@ constexpr size_t kMaxQuotedLength = 160;
 std::string Quote(std::string_view text) {
   return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxQuotedLength)),
                       text.size() > kMaxQuotedLength ? "..." : "", "\"");
-}
-
-// Length of the well-formed UTF-8 sequence that `text` starts with; 0: none.
-// Overlong forms, surrogates and what is above U+10FFFF are not well-formed.
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [&text](size_t i) {
-    return static_cast<unsigned char>(text[i]);
-  };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                        : first >= 0xE0 && first <= 0xEF ? 3
-                        : first >= 0xF0 && first <= 0xF4 ? 4
-                                                         : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
-    return 0;
-  }
-  return length;
-}
-
-bool IsPrintableUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const unsigned char first = static_cast<unsigned char>(text[0]);
-    if (first < 0x20 || first == 0x7F) return false;
-    const size_t length = SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 absl::Status ValidateHolder(std::string_view holder) {
