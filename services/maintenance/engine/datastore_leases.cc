@@ -9,7 +9,7 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/maintenance/domain/lease_rules.h"
-#include "services/maintenance/engine/lease_page_token.h"
+#include "services/maintenance/engine/page_position.h"
 
 namespace cairn::maintenance {
 namespace {
@@ -326,10 +326,8 @@ EpochState DatastoreLeases::State() {
 
 absl::StatusOr<ListPage<Lease>> DatastoreLeases::List(const PageRequest& page) {
   ASSIGN_OR_RETURN(const std::optional<LeaseTable::Position> after,
-                   ParseLeasePageToken(page.page_token));
-  const size_t limit = page.page_size == 0
-                           ? kDefaultPageSize
-                           : std::min(page.page_size, kMaxPageSize);
+                   ParsePageToken(page.page_token));
+  const size_t limit = PageSizeOf(page);
   absl::MutexLock lock(&mutex_);
   Expire();
   ListPage<Lease> result;
@@ -340,7 +338,7 @@ absl::StatusOr<ListPage<Lease>> DatastoreLeases::List(const PageRequest& page) {
     const LeaseTable::Position last =
         LeaseTable::PositionOf(result.items.back());
     if (!table_.List(last, 1).empty()) {
-      result.next_page_token = FormatLeasePageToken(last);
+      result.next_page_token = FormatPageToken(last);
     }
   }
   return result;

@@ -1,6 +1,7 @@
 #include "services/maintenance/storage/lease_store.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -10,39 +11,22 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/maintenance/domain/lease_rules.h"
+#include "services/maintenance/storage/row_key.h"
 
 namespace cairn::maintenance {
 namespace {
 
 constexpr KvTable kLeases = 0;
 constexpr KvTable kEpochs = 1;
-constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kIdBytes = 16;
-// Names of datastores have no such byte, so keys of one are never a prefix
-// of another's.
-constexpr char kSeparator = '\0';
 
 std::string LeaseKey(std::string_view datastore, const Uuid& id) {
-  return absl::StrCat(datastore, std::string(1, kSeparator), id.view());
-}
-
-absl::Status BadRow(std::string_view table, std::string_view key,
-                    std::string_view why) {
-  return absl::DataLossError(absl::StrCat("row ", absl::CHexEscape(key),
-                                          " of table ", table, ": ", why));
-}
-
-absl::Status CheckVersion(std::string_view table, std::string_view key,
-                          uint32_t version) {
-  if (version == kFormatVersion) return absl::OkStatus();
-  return BadRow(table, key,
-                absl::StrCat("format version is ", version,
-                             ", this release reads ", kFormatVersion));
+  return DatastoreKey(datastore, id.view());
 }
 
 record::v1::LeaseRow ToRow(const Lease& lease, LeasePhase phase) {
   record::v1::LeaseRow row;
-  row.set_format_version(kFormatVersion);
+  row.set_format_version(kRowFormatVersion);
   row.set_datastore(lease.datastore);
   for (const LeaseClaim& claim : lease.claims) {
     record::v1::LeaseRow::Claim* added = row.add_claims();
@@ -65,18 +49,17 @@ absl::StatusOr<LeaseEntry> LeaseFromRow(std::string_view key,
   if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return BadRow("leases", key, "is not a lease");
   }
-  RETURN_IF_ERROR(CheckVersion("leases", key, row.format_version()));
-  const size_t separator = key.find(kSeparator);
-  if (separator == std::string_view::npos ||
-      key.size() != separator + 1 + kIdBytes ||
-      key.substr(0, separator) != row.datastore()) {
+  RETURN_IF_ERROR(CheckRowVersion("leases", key, row.format_version()));
+  const std::optional<DatastoreKeyParts> parts = SplitDatastoreKey(key);
+  if (!parts.has_value() || parts->rest.size() != kIdBytes ||
+      parts->datastore != row.datastore()) {
     return BadRow("leases", key,
                   absl::StrCat("is not the key of a lease of datastore ",
                                absl::CHexEscape(row.datastore())));
   }
   LeaseEntry entry;
   Lease& lease = entry.lease;
-  ASSIGN_OR_RETURN(lease.id, Uuid::FromBytes(key.substr(separator + 1)));
+  ASSIGN_OR_RETURN(lease.id, Uuid::FromBytes(parts->rest));
   lease.datastore = row.datastore();
   for (const record::v1::LeaseRow::Claim& claim : row.claims()) {
     // Out of range stays out of range in one byte.
@@ -104,7 +87,7 @@ absl::StatusOr<EpochNumbers> NumbersFromRow(std::string_view key,
   if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return BadRow("epochs", key, "is not an epoch");
   }
-  RETURN_IF_ERROR(CheckVersion("epochs", key, row.format_version()));
+  RETURN_IF_ERROR(CheckRowVersion("epochs", key, row.format_version()));
   if (const absl::Status valid = ValidateDatastoreId(key); !valid.ok()) {
     return BadRow("epochs", key, valid.message());
   }
@@ -142,7 +125,7 @@ void LeaseBatch::RemoveLease(std::string_view datastore, const Uuid& id) {
 void LeaseBatch::PutNumbers(std::string_view datastore,
                             const EpochNumbers& numbers) {
   record::v1::EpochRow row;
-  row.set_format_version(kFormatVersion);
+  row.set_format_version(kRowFormatVersion);
   row.set_epoch(numbers.epoch);
   row.set_token(numbers.token);
   row.set_cut(numbers.cut);

@@ -1,4 +1,4 @@
-#include "services/maintenance/engine/lease_page_token.h"
+#include "services/maintenance/engine/page_position.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -21,7 +21,12 @@ bool IsHex(std::string_view text) {
 
 }  // namespace
 
-std::string FormatLeasePageToken(const LeaseTable::Position& last) {
+size_t PageSizeOf(const PageRequest& page) {
+  if (page.page_size == 0) return kDefaultPageSize;
+  return std::min(page.page_size, kMaxPageSize);
+}
+
+std::string FormatPageToken(const PagePosition& last) {
   const uint64_t nanos = static_cast<uint64_t>(absl::ToUnixNanos(last.first));
   std::string raw;
   for (size_t i = 0; i < kTimeBytes; ++i) {
@@ -31,9 +36,9 @@ std::string FormatLeasePageToken(const LeaseTable::Position& last) {
   return absl::BytesToHexString(raw);
 }
 
-absl::StatusOr<std::optional<LeaseTable::Position>> ParseLeasePageToken(
+absl::StatusOr<std::optional<PagePosition>> ParsePageToken(
     std::string_view token) {
-  if (token.empty()) return std::optional<LeaseTable::Position>();
+  if (token.empty()) return std::optional<PagePosition>();
   if (token.size() != kTokenLength || !IsHex(token)) {
     return WithReason(absl::InvalidArgumentError(
                           "page token is not one of this list; start anew"),
@@ -44,7 +49,7 @@ absl::StatusOr<std::optional<LeaseTable::Position>> ParseLeasePageToken(
   for (size_t i = 0; i < kTimeBytes; ++i) {
     nanos = nanos << 8 | static_cast<unsigned char>(raw[i]);
   }
-  LeaseTable::Position position;
+  PagePosition position;
   position.first = absl::FromUnixNanos(static_cast<int64_t>(nanos));
   std::copy(raw.begin() + kTimeBytes, raw.end(), position.second.bytes.begin());
   return std::optional(position);
