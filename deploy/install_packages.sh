@@ -51,6 +51,7 @@ readonly TEST_PACKAGES=(
   python3-protobuf
   strace
   time
+  tzdata
   xfsprogs
 )
 
@@ -63,6 +64,7 @@ readonly BENCHMARK_PACKAGES=(
   python3-protobuf
   restic
   time
+  tzdata
   zstd
 )
 

@@ -82,7 +82,8 @@ absl::StatusOr<std::optional<absl::Time>> NextRun(const Job& job,
 std::string ScheduledRequestId(const Job& job, const JobState& state,
                                absl::Time event) {
   return absl::StrCat("job:", job.id, ":", absl::ToUnixSeconds(event), ":",
-                      absl::ToUnixNanos(state.counts_from));
+                      absl::ToUnixNanos(state.counts_from), ":",
+                      state.last_task.ToString());
 }
 
 JobState NewJobState(absl::Time now) {

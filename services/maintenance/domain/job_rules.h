@@ -91,7 +91,8 @@ absl::StatusOr<std::optional<absl::Time>> NextRun(const Job& job,
 
 // The request id of the run for `event`. Starts of one run have the same, so
 // that it exists once, whatever crashes between starting and remembering it;
-// runs of the same event after the clock was set back have another.
+// it names the former run too, so that the same event has another one after
+// the clock was set back.
 std::string ScheduledRequestId(const Job& job, const JobState& state,
                                absl::Time event);
 

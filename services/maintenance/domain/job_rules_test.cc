@@ -203,11 +203,13 @@ TEST_F(JobRulesTest, ARequestIdIsThatOfOneRun) {
   const DueDecision decision = Decide(now);
   const std::string id = ScheduledRequestId(job_, state_, decision.event);
   EXPECT_EQ(id, absl::StrCat("job:nightly:1767319200:",
-                             absl::ToUnixNanos(state_.counts_from)));
+                             absl::ToUnixNanos(state_.counts_from),
+                             ":00000000-0000-0000-0000-000000000000"));
   EXPECT_EQ(
       ScheduledRequestId(job_, state_, Decide(now + absl::Hours(99)).event), id)
       << "whenever it is tried";
-  const JobState started = StateAfterStart(state_, Id(1), now);
+  JobState started = StateAfterStart(state_, Id(1), now);
+  started.counts_from = state_.counts_from;
   EXPECT_NE(ScheduledRequestId(job_, started, decision.event), id);
   Job longest = job_;
   longest.id = std::string(32, 'x');

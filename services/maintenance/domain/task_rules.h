@@ -90,7 +90,7 @@ struct Task {
 enum class LogLevel : uint8_t { kInfo = 1, kWarning = 2, kError = 3 };
 std::string_view LogLevelName(LogLevel level);  // "unknown" for no level
 
-// One line of a task's log. Lines are numbered from 1, without gaps.
+// One line of a task's log. Lines are numbered from 1.
 struct LogLine {
   uint64_t sequence = 0;
   absl::Time time;
