@@ -49,6 +49,7 @@ readonly TEST_PACKAGES=(
   prometheus
   python3-grpcio
   python3-protobuf
+  spin
   strace
   time
   tzdata
