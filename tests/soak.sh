@@ -9,7 +9,8 @@
 # Without a target: all that are tagged, and then every mutation of
 # tests/fault/mutations. //tests/model:exhaustive, which is tagged, searches the
 # large configurations of the protocol's models and takes up to 12 GiB of
-# memory. A run that passed is never taken from the cache. Exits with 0 only if something ran and all of it passed.
+# memory. A run that passed is never taken from the cache. Exits with 0 only if
+# something ran and all of it passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/phases.sh
