@@ -113,7 +113,7 @@ MUTANTS = [
     ("NO_TOUCH_AT_DROP", "session", "S1"),
     ("NO_TOKEN_CHECK", "late_sweeper", "S1"),
     ("NO_FENCED_DISCARD", "late_sweeper", "S1"),
-    ("NO_TOKEN_AT_FENCE", "late_sweeper", None),
+    ("NO_TOKEN_AT_FENCE", "late_sweeper", "S1"),
     ("NO_LEASES_AFTER_VIEW", "reader", "S2"),
     ("NO_LEASE_FIRST", "reader", "S2"),
     ("NO_PENDING_LISTED", "reader", "S2"),

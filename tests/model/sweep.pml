@@ -124,7 +124,7 @@ byte reader_snapshot;
 /* Nothing else happens after the sweep of S3. */
 bool stopped;
 
-/* Scratch: used and set back to 0 inside of one step. */
+/* Scratch, inside of one step; no part of a state. */
 hidden byte c, i;
 
 /* ------------------------------------------------------------------------ */
