@@ -63,7 +63,7 @@ CONFIGURATIONS = {
         "RECORDS=3 SWEEPERS=2 BASE FORGET EXPIRY",
         "the same with a record that nobody has stored yet"),
     "two_writers": sweep(
-        "WRITERS=2 BASE FORGET UNDELETE EXPIRY",
+        "RECORDS=1 WRITERS=2 BASE FORGET UNDELETE EXPIRY",
         "two writers that may lose their leases and get them back, the "
         "second over the base or over what the first has just published; "
         "each of the three may be forgotten"),
@@ -141,15 +141,21 @@ MUTANTS = [
 
 EXHAUSTIVE = {
     "two_writers_two_sweepers": sweep(
-        "WRITERS=2 SWEEPERS=2 BASE FORGET EXPIRY",
-        "two writers, of which each may lose its lease and get it back, and "
-        "take over what the other has published; late sweeper"),
-    "restart_two_sweepers_base": sweep(
+        "RECORDS=1 WRITERS=2 SWEEPERS=2 BASE FORGET UNDELETE EXPIRY",
+        "two writers, of which each may lose its lease and get it back, the "
+        "second over what the first has published; late sweeper"),
+    "two_writers_restart": sweep(
+        "RECORDS=1 WRITERS=2 BASE FORGET EXPIRY RESTART",
+        "the same with one sweeper, and restarts of chunk_storage"),
+    "two_writers_reader": sweep(
+        "RECORDS=1 WRITERS=2 FORGET UNDELETE EXPIRY READER",
+        "the same with one sweeper, and a restore"),
+    "restart_four_sweeps": sweep(
+        "RECORDS=1 SWEEPERS=2 SWEEPS=2 BASE FORGET EXPIRY RESTART",
+        "one writer and restarts, four sweeps of two sweepers"),
+    "restart_two_records": sweep(
         "SWEEPERS=2 BASE FORGET EXPIRY RESTART",
-        "restarts of chunk_storage, a base that is forgotten, late sweeper"),
-    "reader_writers": sweep(
-        "WRITERS=2 FORGET UNDELETE READER",
-        "a restore beside two writers"),
+        "one writer and restarts, late sweeper"),
     "pages_two_of_each": pages(
         "WRITERS=2 SWEEPERS=2 EXPIRY POWER_CUT",
         "page rows with all that may happen to them at once"),

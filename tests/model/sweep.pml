@@ -7,6 +7,7 @@
  * process may stand still at any point for as long as it likes, or for ever.
  *
  * A configuration is a set of macros (model_test.py lists them):
+ *   RECORDS    1..3
  *   WRITERS    0..2 backup sessions
  *   SWEEPERS   0..2 processes that sweep, SWEEPS times each; nothing keeps
  *              one from running on after the next has begun
@@ -70,7 +71,10 @@ byte store_token;  /* highest shown; durable */
 #define HAS_BYTES(c) (record[c] == BUFFERED || record[c] == DURABLE)
 #define LOST1(c) (HAS_BYTES(c) -> 0 : BIT(c))
 #define BUFFERED1(c) (record[c] == BUFFERED -> BIT(c) : 0)
-#if RECORDS == 2
+#if RECORDS == 1
+#define LOST LOST1(0)
+#define BUFFERED_SET BUFFERED1(0)
+#elif RECORDS == 2
 #define LOST (LOST1(0) | LOST1(1))
 #define BUFFERED_SET (BUFFERED1(0) | BUFFERED1(1))
 #else
@@ -87,7 +91,11 @@ byte store_token;  /* highest shown; durable */
 
 /* 0: the base; 1, 2: what the writers publish; 3: what is imported. */
 #define SNAPSHOTS 4
+#if RECORDS == 1
+#define BASE_RECORDS(b) content[b]
+#else
 #define BASE_RECORDS(b) ((b) == 0 -> 1 : content[b])
+#endif
 #define IMPORTED 3
 byte snapshot[SNAPSHOTS];
 byte content[SNAPSHOTS];  /* records of each; 0 without a row */
@@ -278,6 +286,12 @@ inline plan_touches() {
 #define FENCE_REFUSES (my_token[me] < index_token)
 #endif
 
+/* Without readers nobody can tell when a gone row goes. */
+#if !defined(READER) && !defined(NO_BASE_NOT_GONE) && \
+    !defined(NO_VIEW_AFTER_FENCE)
+#define GONE_IS_UNSEEN
+#endif
+
 proctype Sweeper(byte me) {
   left[me] = SWEEPS;
   do
@@ -307,13 +321,18 @@ proctype Sweeper(byte me) {
        fi;
        index_token = MAX(index_token, my_token[me]);
        raise_fence();
-       take_view(TRASH_TIME_IS_0)
+       take_view(TRASH_TIME_IS_0);
+#ifdef GONE_IS_UNSEEN
+       settle_gone()
+#endif
      };
 #endif
 #ifdef NO_LEASES_AFTER_VIEW
      atomic { !stopped -> settle_gone() };
 #else
+#ifndef GONE_IS_UNSEEN
      atomic { !stopped -> read_leases(); settle_gone() };
+#endif
 #endif
      atomic {
        !stopped ->
@@ -326,7 +345,9 @@ proctype Sweeper(byte me) {
      };
      do
      :: atomic { !stopped && MAY_DROP(0) -> drop(0) }
+#if RECORDS > 1
      :: atomic { !stopped && MAY_DROP(1) -> drop(1) }
+#endif
 #if RECORDS > 2
      :: atomic { !stopped && MAY_DROP(2) -> drop(2) }
 #endif
@@ -484,7 +505,9 @@ proctype Writer(byte w) {
      }
 #endif
   PIN(0)
+#if RECORDS > 1
   PIN(1)
+#endif
 #if RECORDS > 2
   PIN(2)
 #endif
@@ -495,7 +518,9 @@ proctype Writer(byte w) {
        :: !IS_CURRENT -> start_over()
        :: else ->
           sync(0);
+#if RECORDS > 1
           sync(1);
+#endif
 #if RECORDS > 2
           sync(2);
 #endif
@@ -505,7 +530,7 @@ proctype Writer(byte w) {
 #ifdef BASE
 #define TAKE_OVER(b) \
   :: atomic { \
-       WORKS && !taken[w] && IS_BASE(b) -> \
+       WORKS && !taken[w] && IS_BASE(b) && BASE_RECORDS(b) != 0 -> \
        if \
        :: SPLICE_FENCED -> S4(lost_lease[w]); goto over \
        :: else -> taken[w] = BASE_RECORDS(b); kept[w] = KEPT \
@@ -828,13 +853,22 @@ proctype QuietSweep() {
   }
 }
 
-/* A base of record 0; record 1 is garbage; record 2 was never there. */
+/* A base of record 0; record 1 is garbage; record 2 was never there. Of one
+ * record each of the three is tried. */
 init {
   atomic {
+#if RECORDS == 1
+    if
+    :: snapshot[0] = LISTED; content[0] = 1; record[0] = DURABLE
+    :: record[0] = DURABLE
+    :: skip
+    fi;
+#else
     snapshot[0] = LISTED;
-    content[0] = BASE_RECORDS(0);
+    content[0] = 1;
     record[0] = DURABLE;
     record[1] = DURABLE;
+#endif
 #ifdef RESTART
     run Restarter();
     run FloorPusher();
