@@ -288,16 +288,4 @@ TEST_P(TrashContract, ProtectionWinsOverAForgetThatIsOnItsWay) {
   }
 }
 
-TEST_P(TrashContract, OnlyTheOwnerForgets) {
-  const Snapshot first = MakeSnapshot("a");
-  const Call stranger{.caller = {.kind = CallerKind::kTls,
-                                 .role = CallerRole::kClient,
-                                 .principal = "bob@tls"}};
-  if (GetParam().name != "Local") return;  // else the caller is a service
-  EXPECT_THAT(catalog().PrepareChange(stranger, Forget({first.name})),
-              HasReasonCode(reason::kNotOwner));
-  EXPECT_THAT(catalog().PrepareChange(stranger, Undelete({first.name})),
-              HasReasonCode(reason::kNotOwner));
-}
-
 }  // namespace cairn
