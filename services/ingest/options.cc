@@ -1,6 +1,7 @@
 #include "services/ingest/options.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/model/catalog.h"
 #include "common/model/record.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/engine/archive_reader.h"
@@ -68,6 +69,7 @@ IngestEngine::Options Options::Engine() const {
                            .stream_bytes = read_stream_memory_bytes};
   engine.restore.lease_ttl = lease_ttl;
   engine.restore.holder = holder;
+  engine.catalog.trash_time = trash_time;
   engine.write_bandwidth = write_bandwidth;
   engine.read_bandwidth = read_bandwidth;
   return engine;
@@ -119,6 +121,10 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
                     kMaxBandwidth,
                     "bytes a second that all reads of this process give out, "
                     "at least 64KiB for each of max-streams; 0: no limit");
+  settings.Add(prefix + "trash-time", &options->trash_time,
+               absl::ZeroDuration(), kMaxTrashTime,
+               "how long forgotten snapshots can be taken back, unless who "
+               "forgets them says; clients may not ask for less");
   settings.Add(prefix + "lease-holder", &options->holder,
                "name of this process in leases, for people");
 }

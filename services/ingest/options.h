@@ -35,6 +35,8 @@ struct Options {
   // 0: no limit.
   uint64_t write_bandwidth = 0;
   uint64_t read_bandwidth = 0;
+  // How long forgotten snapshots can be taken back, unless a call says.
+  absl::Duration trash_time = absl::Hours(24 * 7);
   // Who holds the leases, for people.
   std::string holder = "ingest";
 

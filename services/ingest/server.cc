@@ -92,7 +92,8 @@ absl::Status IngestServer::Start(ServiceContext& context) {
                                  .executor = context.executor(),
                                  .random = random_,
                                  .metrics = metrics_.get()});
-  changes_ = std::make_unique<CatalogChanges>(peers, context.clock());
+  changes_ =
+      std::make_unique<CatalogChanges>(ForChanges(peers, context.clock()));
   upkeep_ = std::make_unique<SessionUpkeep>(
       SessionUpkeep::Options{
           .period = std::max(absl::Minutes(1), options_.lease_ttl / 2)},

@@ -11,13 +11,13 @@
 #include "common/random/system_random.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
-#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/ingest_engine.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/session_upkeep.h"
 #include "services/ingest/metrics.h"
 #include "services/ingest/options.h"
 #include "services/ingest/rpc/ingest_services.h"
+#include "services/maintenance/client/catalog_changes.h"
 
 namespace cairn::ingest {
 

@@ -19,13 +19,13 @@
 #include "services/ingest/engine/archive_pipeline.h"
 #include "services/ingest/engine/backup_stream.h"
 #include "services/ingest/engine/bandwidth.h"
-#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/range_writer.h"
 #include "services/ingest/engine/record_sink.h"
 #include "services/ingest/engine/session_registry.h"
 #include "services/ingest/engine/stream_budget.h"
 #include "services/ingest/metrics.h"
+#include "services/maintenance/client/catalog_changes.h"
 
 namespace cairn::ingest {
 

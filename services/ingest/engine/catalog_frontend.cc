@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -174,6 +175,55 @@ absl::StatusOr<Snapshot> CatalogFrontend::UpdateSnapshot(
   RETURN_IF_ERROR(
       changes_->Apply(call, change.name.group.parent.datastore, change));
   return GetSnapshot(call, change.name);
+}
+
+absl::Status CatalogFrontend::CheckOwners(
+    const Call& call, const std::vector<SnapshotName>& names) {
+  // Whoever else may call this may change every group.
+  if (!IsClient(call.caller)) return absl::OkStatus();
+  absl::flat_hash_set<std::string> own;
+  for (const SnapshotName& name : names) {
+    std::string group = name.group.ToString();
+    if (own.contains(group)) continue;
+    const absl::StatusOr<Snapshot> snapshot =
+        peers_.catalog->GetSnapshot(ForPeer(call, *clock_), name);
+    // There is nothing to own, and index sees to it.
+    if (absl::IsNotFound(snapshot.status())) continue;
+    RETURN_IF_ERROR(snapshot.status());
+    RETURN_IF_ERROR(CheckOwner(call.caller, group, snapshot->owner));
+    own.insert(std::move(group));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Time> CatalogFrontend::ForgetSnapshots(
+    const Call& call, const ForgetRequest& request) {
+  const ForgetSnapshotsChange change{
+      .datastore = request.datastore,
+      .names = request.names,
+      .trash_time = request.trash_time.value_or(options_.trash_time)};
+  RETURN_IF_ERROR(CheckOwners(call, change.names));
+  if (change.trash_time < options_.trash_time && IsClient(call.caller)) {
+    return WithReason(
+        absl::PermissionDeniedError(absl::StrCat(
+            "trash_time is ", absl::FormatDuration(change.trash_time),
+            ", only an administrator asks for less than ",
+            absl::FormatDuration(options_.trash_time))),
+        reason::kNotOwner);
+  }
+  const absl::Time now = clock_->Now();
+  RETURN_IF_ERROR(changes_->Apply(call, change.datastore, change));
+  const absl::StatusOr<Snapshot> forgotten =
+      peers_.catalog->GetSnapshot(ForPeer(call, *clock_), change.names.front());
+  return forgotten.ok() && forgotten->trash_until.has_value()
+             ? *forgotten->trash_until
+             : now + change.trash_time;
+}
+
+absl::Status CatalogFrontend::UndeleteSnapshots(
+    const Call& call, const UndeleteSnapshotsChange& change) {
+  RETURN_IF_ERROR(CheckOwners(call, change.names));
+  return changes_->Apply(call, change.datastore, change);
 }
 
 absl::StatusOr<ListPage<Lease>> CatalogFrontend::ListLeases(

@@ -7,12 +7,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/model/call.h"
 #include "common/model/catalog.h"
 #include "common/model/lease.h"
 #include "common/time/clock.h"
-#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
+#include "services/maintenance/client/catalog_changes.h"
 
 namespace cairn::ingest {
 
@@ -23,10 +24,14 @@ namespace cairn::ingest {
 // next one. Thread-safe.
 class CatalogFrontend {
  public:
+  struct Options {
+    // How long what is forgotten can be taken back, unless the call says.
+    absl::Duration trash_time = absl::Hours(24 * 7);
+  };
   // All outlive the frontend.
-  CatalogFrontend(const Peers& peers, const Clock* clock,
-                  CatalogChanges* changes)
-      : peers_(peers), clock_(clock), changes_(changes) {}
+  CatalogFrontend(const Options& options, const Peers& peers,
+                  const Clock* clock, CatalogChanges* changes)
+      : options_(options), peers_(peers), clock_(clock), changes_(changes) {}
 
   absl::StatusOr<ListPage<Datastore>> ListDatastores(const Call& call,
                                                      const PageRequest& page);
@@ -56,15 +61,32 @@ class CatalogFrontend {
   absl::StatusOr<Snapshot> UpdateSnapshot(const Call& call,
                                           const UpdateSnapshotChange& change);
 
+  // What a client may be made to forget it can take back for as long as the
+  // server says, or longer: only an administrator shortens that.
+  struct ForgetRequest {
+    std::string datastore;
+    std::vector<SnapshotName> names;           // 1..kMaxSnapshotsPerChange
+    std::optional<absl::Duration> trash_time;  // unset: the server's
+  };
+  // Returns until when at least it can be taken back. Errors as
+  // CatalogClient::PrepareChange.
+  absl::StatusOr<absl::Time> ForgetSnapshots(const Call& call,
+                                             const ForgetRequest& request);
+  absl::Status UndeleteSnapshots(const Call& call,
+                                 const UndeleteSnapshotsChange& change);
+
   absl::StatusOr<ListPage<Lease>> ListLeases(const Call& call,
                                              const std::string& datastore,
                                              const PageRequest& page);
 
  private:
+  absl::Status CheckOwners(const Call& call,
+                           const std::vector<SnapshotName>& names);
   absl::StatusOr<Group> FindGroup(const Call& call, const GroupName& name);
   absl::StatusOr<Namespace> FindNamespace(const Call& call,
                                           const NamespaceName& name);
 
+  const Options options_;
   const Peers peers_;
   const Clock* const clock_;
   CatalogChanges* const changes_;

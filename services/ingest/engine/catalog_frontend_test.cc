@@ -51,5 +51,85 @@ TEST_F(CatalogFrontendTest, AClientSetsProtectionAndDoesNotTakeItOff) {
   EXPECT_FALSE(changed.is_protected);
 }
 
+class ForgetTest : public CatalogFrontendTest {
+ protected:
+  Snapshot MakeSnapshot(const std::string& group) {
+    const absl::StatusOr<Session> session = harness_.OpenSession(owner_, group);
+    EXPECT_OK(session);
+    {
+      auto opened = OpenStream(harness_, *session, "a");
+      EXPECT_OK(opened);
+      EXPECT_OK(opened->writer().End(0));
+    }
+    const absl::StatusOr<Snapshot> snapshot =
+        harness_.Finish(*session, {{"a", 0}});
+    EXPECT_OK(snapshot);
+    return *snapshot;
+  }
+  absl::StatusOr<absl::Time> Forget(
+      const Call& call, const SnapshotName& name,
+      std::optional<absl::Duration> time = std::nullopt) {
+    return catalog().ForgetSnapshots(
+        call, {.datastore = "default", .names = {name}, .trash_time = time});
+  }
+  absl::Status Undelete(const Call& call, const SnapshotName& name) {
+    return catalog().UndeleteSnapshots(
+        call, {.datastore = "default", .names = {name}});
+  }
+  const Call stranger_{
+      .caller = {CallerKind::kTls, CallerRole::kClient, "other@tls"}};
+};
+
+TEST_F(ForgetTest, AClientForgetsAndTakesBackWhatItOwns) {
+  const Snapshot snapshot = MakeSnapshot("web1");
+  EXPECT_THAT(Forget(stranger_, snapshot.name),
+              HasReasonCode(reason::kNotOwner));
+  ASSERT_OK_AND_ASSIGN(const absl::Time until, Forget(owner_, snapshot.name));
+  ASSERT_OK_AND_ASSIGN(const Snapshot trash,
+                       catalog().GetSnapshot(owner_, snapshot.name));
+  EXPECT_EQ(trash.state, SnapshotState::kTrash);
+  EXPECT_EQ(trash.trash_until, until);
+  EXPECT_EQ(until, *trash.trash_time + absl::Hours(24 * 7));
+  ASSERT_OK_AND_ASSIGN(
+      const ListPage<Snapshot> listed,
+      catalog().ListSnapshots(
+          stranger_, {.parent = snapshot.name.group.parent, .trash = true},
+          {}));
+  EXPECT_TRUE(listed.items.empty()) << "another owner's";
+  EXPECT_THAT(Undelete(stranger_, snapshot.name),
+              HasReasonCode(reason::kNotOwner));
+  ASSERT_OK(Undelete(owner_, snapshot.name));
+  ASSERT_OK_AND_ASSIGN(const Snapshot back,
+                       catalog().GetSnapshot(owner_, snapshot.name));
+  EXPECT_EQ(back.state, SnapshotState::kListed);
+  SnapshotName never = snapshot.name;
+  never.time += 1;
+  EXPECT_THAT(Undelete(owner_, never), HasReasonCode(reason::kSnapshotGone));
+}
+
+TEST_F(ForgetTest, OnlyAnAdministratorShortensTheTimeInTrash) {
+  const Snapshot snapshot = MakeSnapshot("web1");
+  EXPECT_THAT(Forget(owner_, snapshot.name, absl::ZeroDuration()),
+              StatusIs(StatusCode::kPermissionDenied));
+  ASSERT_OK_AND_ASSIGN(const Snapshot listed,
+                       catalog().GetSnapshot(owner_, snapshot.name));
+  EXPECT_EQ(listed.state, SnapshotState::kListed);
+  ASSERT_OK(Forget(owner_, snapshot.name, absl::Hours(24 * 8)));
+  ASSERT_OK(Undelete(harness_.admin(), snapshot.name));
+  ASSERT_OK_AND_ASSIGN(
+      const absl::Time until,
+      Forget(harness_.admin(), snapshot.name, absl::ZeroDuration()));
+  ASSERT_OK_AND_ASSIGN(const Snapshot trash,
+                       catalog().GetSnapshot(owner_, snapshot.name));
+  EXPECT_EQ(trash.trash_time, until);
+}
+
+TEST_F(ForgetTest, WhatIsProtectedIsNotForgotten) {
+  const Snapshot snapshot = MakeSnapshot("web1");
+  ASSERT_OK(SetProtected(owner_, snapshot.name, true));
+  EXPECT_THAT(Forget(harness_.admin(), snapshot.name),
+              HasReasonCode(reason::kSnapshotProtected));
+}
+
 }  // namespace
 }  // namespace cairn::ingest

@@ -7,12 +7,12 @@
 #include "common/time/clock.h"
 #include "services/ingest/engine/backup_frontend.h"
 #include "services/ingest/engine/bandwidth.h"
-#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/catalog_frontend.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/restore_frontend.h"
 #include "services/ingest/engine/suite_status.h"
 #include "services/ingest/metrics.h"
+#include "services/maintenance/client/catalog_changes.h"
 
 namespace cairn::ingest {
 
@@ -23,6 +23,7 @@ class IngestEngine {
   struct Options {
     BackupFrontend::Options backup;
     RestoreFrontend::Options restore;
+    CatalogFrontend::Options catalog;
     // Bytes a second of all streams in, and of all streams out; 0: no limit.
     uint64_t write_bandwidth = 0;
     uint64_t read_bandwidth = 0;
@@ -47,7 +48,7 @@ class IngestEngine {
             {.clock = dependencies.clock,
              .executor = dependencies.executor,
              .throttled_seconds = &dependencies.metrics->reads_throttled}),
-        changes_(dependencies.peers, dependencies.clock),
+        changes_(ForChanges(dependencies.peers, dependencies.clock)),
         backup_(options.backup, {.peers = dependencies.peers,
                                  .changes = &changes_,
                                  .clock = dependencies.clock,
@@ -61,7 +62,8 @@ class IngestEngine {
                   .executor = dependencies.executor,
                   .metrics = dependencies.metrics},
                  dependencies.random),
-        catalog_(dependencies.peers, dependencies.clock, &changes_),
+        catalog_(options.catalog, dependencies.peers, dependencies.clock,
+                 &changes_),
         observer_(dependencies.peers, dependencies.clock) {}
 
   BackupFrontend& backup() { return backup_; }

@@ -4,6 +4,14 @@
 
 namespace cairn::ingest {
 
+CatalogChanges::Dependencies ForChanges(const Peers& peers,
+                                        const Clock* clock) {
+  return {.catalog = peers.catalog,
+          .chunks = peers.chunks,
+          .clock = clock,
+          .peer_timeout = kPeerTimeout};
+}
+
 Call ForPeer(const Call& call, const Clock& clock) {
   Call result = call;
   result.deadline = std::min(call.deadline, clock.Now() + kPeerTimeout);

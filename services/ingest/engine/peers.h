@@ -6,6 +6,7 @@
 #include "services/chunk_storage/client/chunk_client.h"
 #include "services/index/client/catalog_client.h"
 #include "services/index/client/session_client.h"
+#include "services/maintenance/client/catalog_changes.h"
 #include "services/maintenance/client/lease_client.h"
 
 namespace cairn::ingest {
@@ -21,6 +22,9 @@ struct Peers {
 // Longest time of one question to a peer; a batch of 64 MiB at the speed of
 // a slow disk fits.
 inline constexpr absl::Duration kPeerTimeout = absl::Seconds(60);
+
+// How changes of the catalog reach the peers.
+CatalogChanges::Dependencies ForChanges(const Peers& peers, const Clock* clock);
 
 // `call` for one question to a peer: a stream may last for days, no answer
 // may.

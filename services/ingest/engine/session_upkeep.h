@@ -15,8 +15,8 @@
 #include "common/model/uuid.h"
 #include "common/time/clock.h"
 #include "services/index/client/catalog_client.h"
-#include "services/ingest/engine/catalog_changes.h"
 #include "services/ingest/engine/peers.h"
+#include "services/maintenance/client/catalog_changes.h"
 
 namespace cairn::ingest {
 

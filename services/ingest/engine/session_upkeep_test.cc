@@ -20,7 +20,7 @@
 #include "services/chunk_storage/client/fake_chunk_client.h"
 #include "services/index/client/in_memory_index.h"
 #include "services/index/client/test_backup.h"
-#include "services/ingest/engine/catalog_changes.h"
+#include "services/maintenance/client/catalog_changes.h"
 #include "services/maintenance/client/in_memory_maintenance.h"
 
 namespace cairn::ingest {
@@ -71,7 +71,7 @@ class SessionUpkeepTest : public testing::Test {
                .sessions = &index_->client(),
                .chunks = &chunks_,
                .leases = &maintenance_.client()},
-        changes_(peers_, &clock_),
+        changes_(ForChanges(peers_, &clock_)),
         ref_(index_->client().GetDatastore({}, "default")->ref) {
     upkeep_.emplace(SessionUpkeep::Options{.period = absl::Minutes(3)},
                     SessionUpkeep::Dependencies{.peers = peers_,

@@ -42,6 +42,8 @@ std::vector<AuthorizationRow> CatalogRows() {
       {service + "ListSnapshots", kEveryRole},
       {service + "GetSnapshot", kEveryRole},
       {service + "UpdateSnapshot", kEveryRole},
+      {service + "ForgetSnapshots", kEveryRole},
+      {service + "UndeleteSnapshots", kEveryRole},
       {service + "ListLeases", kAdminsAndServices},
       {service + "GetStatus", kAdminsAndServices},
   };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
 #include "common/wire/scalars.h"
+#include "common/wire/snapshot.h"
 
 namespace cairn::ingest {
 namespace {
@@ -20,6 +21,16 @@ absl::StatusOr<std::optional<BackupType>> ReadType(std::string_view type) {
   if (type.empty()) return std::nullopt;
   ASSIGN_OR_RETURN(const BackupType parsed, ParseBackupType(type));
   return parsed;
+}
+
+template <typename Request, typename Change>
+absl::Status ReadNames(const Request& request, Change& change) {
+  ASSIGN_OR_RETURN(change.datastore,
+                   DatastoreNameFromProto("datastore", request.datastore()));
+  ASSIGN_OR_RETURN(
+      change.names,
+      SnapshotNamesFromProto("names", request.names(), kMaxSnapshotsPerChange));
+  return absl::OkStatus();
 }
 
 absl::Status UnknownPath(std::string_view path, std::string_view allowed) {
@@ -106,6 +117,24 @@ absl::StatusOr<UpdateSnapshotChange> ReadChange(
   return change;
 }
 
+absl::StatusOr<CatalogFrontend::ForgetRequest> ReadChange(
+    const v1::ForgetSnapshotsRequest& request) {
+  CatalogFrontend::ForgetRequest forget;
+  RETURN_IF_ERROR(ReadNames(request, forget));
+  if (request.has_trash_time()) {
+    ASSIGN_OR_RETURN(forget.trash_time,
+                     DurationFromProto("trash_time", request.trash_time()));
+  }
+  return forget;
+}
+
+absl::StatusOr<UndeleteSnapshotsChange> ReadChange(
+    const v1::UndeleteSnapshotsRequest& request) {
+  UndeleteSnapshotsChange change;
+  RETURN_IF_ERROR(ReadNames(request, change));
+  return change;
+}
+
 absl::StatusOr<NamespaceQuery> ReadQuery(
     const v1::ListNamespacesRequest& request) {
   NamespaceQuery query{.max_depth = ReadDepth(request.max_depth())};
@@ -125,7 +154,8 @@ absl::StatusOr<GroupQuery> ReadQuery(const v1::ListGroupsRequest& request) {
 absl::StatusOr<SnapshotQuery> ReadQuery(
     const v1::ListSnapshotsRequest& request) {
   SnapshotQuery query{.max_depth = ReadDepth(request.max_depth()),
-                      .protected_only = request.filter().protected_only()};
+                      .protected_only = request.filter().protected_only(),
+                      .trash = request.filter().trash()};
   // A name is of a group, or of what may hold groups.
   if (absl::StatusOr<GroupName> group = GroupName::Parse(request.parent());
       group.ok()) {

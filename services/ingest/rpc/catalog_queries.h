@@ -3,6 +3,7 @@
 #include "absl/status/statusor.h"
 #include "cairn/ingest/v1/catalog_service.pb.h"
 #include "common/model/catalog.h"
+#include "services/ingest/engine/catalog_frontend.h"
 
 namespace cairn::ingest {
 
@@ -18,6 +19,10 @@ absl::StatusOr<UpdateGroupChange> ReadChange(
     const v1::UpdateGroupRequest& request);
 absl::StatusOr<UpdateSnapshotChange> ReadChange(
     const v1::UpdateSnapshotRequest& request);
+absl::StatusOr<CatalogFrontend::ForgetRequest> ReadChange(
+    const v1::ForgetSnapshotsRequest& request);
+absl::StatusOr<UndeleteSnapshotsChange> ReadChange(
+    const v1::UndeleteSnapshotsRequest& request);
 
 absl::StatusOr<NamespaceQuery> ReadQuery(
     const v1::ListNamespacesRequest& request);

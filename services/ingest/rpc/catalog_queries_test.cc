@@ -43,6 +43,40 @@ TEST(CatalogQueriesTest, BoundsOfTimeAreRoundedUpToTheSecond) {
   EXPECT_EQ(query.before, 201);
 }
 
+TEST(CatalogQueriesTest, AListIsOfTrashIfItIsAskedFor) {
+  v1::ListSnapshotsRequest request;
+  request.set_parent("datastores/main");
+  ASSERT_OK_AND_ASSIGN(SnapshotQuery query, ReadQuery(request));
+  EXPECT_FALSE(query.trash);
+  request.mutable_filter()->set_trash(true);
+  ASSERT_OK_AND_ASSIGN(query, ReadQuery(request));
+  EXPECT_TRUE(query.trash);
+}
+
+TEST(CatalogQueriesTest, AForgetNamesSnapshotsAndMayTellTheirTime) {
+  v1::ForgetSnapshotsRequest request;
+  request.set_datastore("datastores/main");
+  EXPECT_THAT(ReadChange(request),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("names")));
+  request.add_names(std::string(kGroup) + "/snapshots/2026-01-02T03:04:05Z");
+  ASSERT_OK_AND_ASSIGN(CatalogFrontend::ForgetRequest forget,
+                       ReadChange(request));
+  EXPECT_EQ(forget.datastore, "main");
+  ASSERT_EQ(forget.names.size(), 1u);
+  EXPECT_EQ(forget.names[0].ToString(), request.names(0));
+  EXPECT_EQ(forget.trash_time, std::nullopt);
+  request.mutable_trash_time();
+  ASSERT_OK_AND_ASSIGN(forget, ReadChange(request));
+  EXPECT_EQ(forget.trash_time, absl::ZeroDuration());
+  request.mutable_trash_time()->set_seconds(-1);
+  EXPECT_THAT(ReadChange(request),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("trash_time")));
+  v1::UndeleteSnapshotsRequest undelete;
+  undelete.set_datastore("main");
+  EXPECT_THAT(ReadChange(undelete),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("datastore")));
+}
+
 TEST(CatalogQueriesTest, AnUpdateChangesWhatItsMaskNamesAndNothingElse) {
   v1::UpdateGroupRequest request;
   request.mutable_group()->set_name(kGroup);

@@ -189,6 +189,33 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::UpdateSnapshot(
       });
 }
 
+grpc::ServerUnaryReactor* CatalogServiceImpl::ForgetSnapshots(
+    grpc::CallbackServerContext* context,
+    const v1::ForgetSnapshotsRequest* request,
+    v1::ForgetSnapshotsResponse* response) {
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const CatalogFrontend::ForgetRequest forget,
+                         ReadChange(*request));
+        ASSIGN_OR_RETURN(const absl::Time until,
+                         frontend_->ForgetSnapshots(call, forget));
+        *response->mutable_trash_until() = TimeToProto(until);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* CatalogServiceImpl::UndeleteSnapshots(
+    grpc::CallbackServerContext* context,
+    const v1::UndeleteSnapshotsRequest* request,
+    v1::UndeleteSnapshotsResponse*) {
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const UndeleteSnapshotsChange change,
+                         ReadChange(*request));
+        return frontend_->UndeleteSnapshots(call, change);
+      });
+}
+
 grpc::ServerUnaryReactor* CatalogServiceImpl::ListLeases(
     grpc::CallbackServerContext* context, const v1::ListLeasesRequest* request,
     v1::ListLeasesResponse* response) {

@@ -55,6 +55,14 @@ class CatalogServiceImpl final : public v1::CatalogService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::UpdateSnapshotRequest* request,
       v1::UpdateSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* ForgetSnapshots(
+      grpc::CallbackServerContext* context,
+      const v1::ForgetSnapshotsRequest* request,
+      v1::ForgetSnapshotsResponse* response) override;
+  grpc::ServerUnaryReactor* UndeleteSnapshots(
+      grpc::CallbackServerContext* context,
+      const v1::UndeleteSnapshotsRequest* request,
+      v1::UndeleteSnapshotsResponse* response) override;
   grpc::ServerUnaryReactor* ListLeases(
       grpc::CallbackServerContext* context,
       const v1::ListLeasesRequest* request,

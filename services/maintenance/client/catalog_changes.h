@@ -1,29 +1,39 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/model/call.h"
 #include "common/model/catalog.h"
+#include "common/model/datastore.h"
+#include "common/model/uuid.h"
 #include "common/time/clock.h"
-#include "services/ingest/engine/peers.h"
+#include "services/chunk_storage/client/chunk_client.h"
+#include "services/index/client/catalog_client.h"
 
-namespace cairn::ingest {
+namespace cairn {
 
 // Takes changes of the catalog through their three steps: index numbers
-// them, chunk_storage keeps their event, index applies them. Sees to it that
+// them, chunk_storage keeps their event, index applies them. For whoever may
+// ask for them: ingest for users, maintenance for its tasks. Sees to it that
 // the first event of a datastore is its creation, so that its packs alone
 // rebuild it. Thread-safe.
 class CatalogChanges {
  public:
   // All outlive this.
-  CatalogChanges(const Peers& peers, const Clock* clock)
-      : peers_(peers), clock_(clock) {}
+  struct Dependencies {
+    CatalogClient* catalog = nullptr;
+    ChunkClient* chunks = nullptr;
+    const Clock* clock = nullptr;
+    absl::Duration peer_timeout;  // longest time of one question to either
+  };
+  explicit CatalogChanges(const Dependencies& dependencies)
+      : dependencies_(dependencies) {}
 
   // The datastore, known to chunk_storage and with its creation in a pack.
   // NotFound: there is none of this name.
@@ -43,13 +53,13 @@ class CatalogChanges {
   absl::Status MakeKnown(const Call& call, const Datastore& datastore);
   absl::Status ApplySteps(const Call& call, const CatalogChange& change);
   bool IsKnown(const DatastoreRef& ref) const;
+  Call Question(const Call& call) const;
 
-  const Peers peers_;
-  const Clock* const clock_;
+  const Dependencies dependencies_;
   mutable absl::Mutex mutex_;
   // Generation by UUID; small: as many as there are datastores, and cleared
   // at a bound.
   absl::flat_hash_map<Uuid, uint64_t> known_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace cairn::ingest
+}  // namespace cairn

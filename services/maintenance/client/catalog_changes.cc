@@ -1,16 +1,27 @@
-#include "services/ingest/engine/catalog_changes.h"
+#include "services/maintenance/client/catalog_changes.h"
 
+#include <algorithm>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
-namespace cairn::ingest {
+namespace cairn {
 namespace {
 
 constexpr size_t kMaxKnownDatastores = 1024;
 
 }  // namespace
+
+Call CatalogChanges::Question(const Call& call) const {
+  Call question = call;
+  question.deadline =
+      std::min(call.deadline,
+               dependencies_.clock->Now() + dependencies_.peer_timeout);
+  return question;
+}
 
 bool CatalogChanges::IsKnown(const DatastoreRef& ref) const {
   absl::MutexLock lock(&mutex_);
@@ -23,7 +34,7 @@ absl::Status CatalogChanges::MakeKnown(const Call& call,
   if (IsKnown(datastore.ref)) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       const StoreState state,
-      peers_.chunks->EnsureDatastore(ForPeer(call, *clock_), datastore.ref));
+      dependencies_.chunks->EnsureDatastore(Question(call), datastore.ref));
   // Sequence 0: no event was ever stored, so the creation is not there
   // either. `default` is born in index at its first start, without an event.
   if (state.sequence == 0) {
@@ -41,7 +52,7 @@ absl::Status CatalogChanges::MakeKnown(const Call& call,
 absl::StatusOr<Datastore> CatalogChanges::Open(const Call& call,
                                                const std::string& name) {
   ASSIGN_OR_RETURN(Datastore datastore,
-                   peers_.catalog->GetDatastore(ForPeer(call, *clock_), name));
+                   dependencies_.catalog->GetDatastore(Question(call), name));
   RETURN_IF_ERROR(MakeKnown(call, datastore));
   return datastore;
 }
@@ -50,21 +61,21 @@ absl::Status CatalogChanges::ApplySteps(const Call& call,
                                         const CatalogChange& change) {
   ASSIGN_OR_RETURN(
       PreparedChange prepared,
-      peers_.catalog->PrepareChange(ForPeer(call, *clock_), change));
+      dependencies_.catalog->PrepareChange(Question(call), change));
   // A datastore that is being created is not known to the store yet.
   if (std::holds_alternative<CreateDatastoreChange>(change)) {
     RETURN_IF_ERROR(
-        peers_.chunks
-            ->EnsureDatastore(ForPeer(call, *clock_), prepared.datastore)
+        dependencies_.chunks
+            ->EnsureDatastore(Question(call), prepared.datastore)
             .status());
   }
   std::vector<Record> events;
   events.push_back(std::move(prepared.event));
-  RETURN_IF_ERROR(peers_.chunks
-                      ->Append(ForPeer(call, *clock_), prepared.datastore,
+  RETURN_IF_ERROR(dependencies_.chunks
+                      ->Append(Question(call), prepared.datastore,
                                std::move(events))
                       .status());
-  return peers_.catalog->CommitChange(ForPeer(call, *clock_), change,
+  return dependencies_.catalog->CommitChange(Question(call), change,
                                       prepared.sequence);
 }
 
@@ -89,4 +100,4 @@ absl::StatusOr<Datastore> CatalogChanges::Create(
   return Open(call, change.datastore);
 }
 
-}  // namespace cairn::ingest
+}  // namespace cairn
