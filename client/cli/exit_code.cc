@@ -39,6 +39,9 @@ constexpr ReasonRow kReasons[] = {
      "give a --backup-time after the newest snapshot of the group, or none"},
     {reason::kSnapshotProtected, kExitRefused,
      "remove the protection with `cairn snapshot unprotect`"},
+    {reason::kSnapshotGone, kExitNotFound,
+     "its time in trash is over; `cairn snapshot list --trash` shows what can "
+     "be taken back"},
     {reason::kReuseRefused, kExitRefused,
      "back up whole: the same command without --base and --changed-ranges"},
     {reason::kNotEmpty, kExitRefused,

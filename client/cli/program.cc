@@ -10,6 +10,7 @@
 #include "client/cli/commands/datastore.h"
 #include "client/cli/commands/diff.h"
 #include "client/cli/commands/extract.h"
+#include "client/cli/commands/forget.h"
 #include "client/cli/commands/group.h"
 #include "client/cli/commands/inspect.h"
 #include "client/cli/commands/lease.h"
@@ -91,6 +92,8 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddRestoreCommand(app.get(), chosen);
   AddDiffCommand(app.get(), chosen);
   AddSnapshotCommand(app.get(), chosen);
+  AddForgetCommand(app.get(), chosen);
+  AddUndeleteCommand(app.get(), chosen);
   AddGroupCommand(app.get(), chosen);
   AddNamespaceCommand(app.get(), chosen);
   AddDatastoreCommand(app.get(), chosen);

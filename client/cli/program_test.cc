@@ -251,6 +251,85 @@ TEST_F(ProgramTest, NotesAndProtection) {
   ASSERT_EQ(Run({"snapshot", "unprotect", "host/a/latest"}), 0);
 }
 
+TEST_F(ProgramTest, ForgetsAndUndeletes) {
+  const std::string group = "datastores/default/groups/host/a/snapshots/";
+  const std::string old = group + "2026-01-01T00:00:00Z";
+  const std::string kept = group + "2026-01-02T00:00:00Z";
+  const std::string newest = group + "2026-01-03T00:00:00Z";
+  for (const std::string& name : {old, kept, newest}) {
+    server_.AddSnapshot(name, {{"a.img", {.content = "x"}}});
+  }
+  ASSERT_EQ(Run({"snapshot", "protect", kept}), 0);
+
+  ASSERT_EQ(Run({"forget", old, "host/a/2026-01-03T00:00:00Z", old, "--dry-run",
+                 "--output-format", "json"}),
+            0)
+      << err();
+  EXPECT_EQ(json()["forgotten"], Json({old, newest}));
+  EXPECT_EQ(json()["trash_until"], nullptr);
+  ASSERT_EQ(Run({"snapshot", "list"}), 0);
+  EXPECT_THAT(out(), HasSubstr("2026-01-01T")) << "a dry run does nothing";
+
+  EXPECT_EQ(Run({"forget", old, kept}), 14);
+  EXPECT_THAT(err(), AllOf(HasSubstr("protected"), HasSubstr("unprotect")));
+  ASSERT_EQ(Run({"snapshot", "list", "--trash"}), 0);
+  EXPECT_THAT(out(), HasSubstr("no snapshots in trash of datastores/default"));
+
+  ASSERT_EQ(Run({"forget", "--group", "host/a", "--all", "--trash-time", "2d"}),
+            0)
+      << err();
+  EXPECT_EQ(out(),
+            "forgot 2 snapshots; `cairn undelete` takes back until "
+            "2027-01-17T08:00:00Z\nprotected, so kept: 1 snapshot\n");
+  ASSERT_EQ(Run({"snapshot", "list"}), 0);
+  EXPECT_THAT(out(),
+              AllOf(HasSubstr("2026-01-02T"), Not(HasSubstr("2026-01-01T"))));
+  ASSERT_EQ(Run({"snapshot", "list", "host/a", "--trash"}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("UNDOABLE UNTIL"),
+                           HasSubstr("2027-01-17T08:00:00Z"),
+                           Not(HasSubstr("2026-01-02T"))));
+  ASSERT_EQ(Run({"snapshot", "show", old}), 0);
+  EXPECT_THAT(out(), HasSubstr("undoable until 2027-01-17T08:00:00Z"));
+  ASSERT_EQ(Run({"forget", old, "--output-format", "json"}), 0);
+  EXPECT_EQ(json()["in_trash_already"], Json({old}));
+
+  ASSERT_EQ(Run({"undelete", old, kept, "--output-format", "json"}), 0)
+      << err();
+  EXPECT_EQ(json()["undeleted"], Json({old}));
+  EXPECT_EQ(json()["listed_already"], Json({kept}));
+  EXPECT_EQ(Run({"undelete", "host/a/latest"}), 2);
+  EXPECT_EQ(Run({"undelete", "host/a/2026-02-01T00:00:00Z"}), 10);
+  ASSERT_EQ(Run({"undelete", "--all"}), 0);
+  EXPECT_EQ(out(), "undeleted 1 snapshot\n");
+  ASSERT_EQ(Run({"snapshot", "list"}), 0);
+  EXPECT_THAT(out(), HasSubstr("2026-01-03T"));
+}
+
+TEST_F(ProgramTest, ForgettingAllIsSaidAndDoneInBatches) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{
+           {"forget"},
+           {"forget", "--group", "host/a"},
+           {"forget", "host/a/latest", "--all"},
+           {"forget", "host/a/latest", "--trash-time", "soon"},
+           {"forget", "host/a/latest", "--trash-time", "-1h"},
+           {"forget", "host/a/latest", "--trash-time", "3651d"},
+           {"undelete"}}) {
+    EXPECT_EQ(Run(arguments), 2) << out();
+  }
+  for (int i = 0; i < 1001; ++i) {
+    server_.AddSnapshot("datastores/default/groups/host/" + std::to_string(i) +
+                            "/snapshots/2026-01-01T00:00:00Z",
+                        {{"a.img", {.content = "x"}}});
+  }
+  ASSERT_EQ(Run({"forget", "--all"}), 0) << err();
+  EXPECT_THAT(out(), StartsWith("forgot 1001 snapshots; "));
+  EXPECT_EQ(err(), "forgot 1000 of 1001\n");
+  ASSERT_EQ(Run({"undelete", "--all", "--quiet"}), 0) << err();
+  EXPECT_EQ(out(), "undeleted 1001 snapshots\n");
+  EXPECT_EQ(err(), "");
+}
+
 TEST_F(ProgramTest, NamespacesAndDatastores) {
   ASSERT_EQ(Run({"namespace", "create", "a/b", "--comment", "c"}), 0) << err();
   ASSERT_EQ(Run({"namespace", "list"}), 0);
@@ -485,6 +564,8 @@ TEST_F(ProgramTest, HelpTeaches) {
                                              {"snapshot", "notes"},
                                              {"snapshot", "protect"},
                                              {"snapshot", "unprotect"},
+                                             {"forget"},
+                                             {"undelete"},
                                              {"group"},
                                              {"group", "list"},
                                              {"namespace"},
@@ -552,7 +633,9 @@ TEST_F(ProgramTest, CompletionScriptsLoadAndComplete) {
       " [[ \"${COMPREPLY[*]}\" == \"--keep-weekly --keep-within\" ]] ||"
       " exit 5;"
       " COMP_WORDS=(cairn st); COMP_CWORD=1; _cairn;"
-      " [[ \"${COMPREPLY[*]}\" == status ]] || exit 3'";
+      " [[ \"${COMPREPLY[*]}\" == status ]] || exit 3;"
+      " COMP_WORDS=(cairn forget --trash); COMP_CWORD=2; _cairn;"
+      " [[ \"${COMPREPLY[*]}\" == --trash-time ]] || exit 5'";
   EXPECT_EQ(std::system(complete.c_str()), 0);
   ASSERT_EQ(Run({"completion", "zsh"}), 0);
   EXPECT_THAT(out(), StartsWith("#compdef cairn\n"));

@@ -35,6 +35,10 @@ class CatalogRemote {
       const ingest::v1::GetSnapshotRequest& request) = 0;
   virtual absl::StatusOr<ingest::v1::UpdateSnapshotResponse> UpdateSnapshot(
       const ingest::v1::UpdateSnapshotRequest& request) = 0;
+  virtual absl::StatusOr<ingest::v1::ForgetSnapshotsResponse> ForgetSnapshots(
+      const ingest::v1::ForgetSnapshotsRequest& request) = 0;
+  virtual absl::StatusOr<ingest::v1::UndeleteSnapshotsResponse>
+  UndeleteSnapshots(const ingest::v1::UndeleteSnapshotsRequest& request) = 0;
   virtual absl::StatusOr<ingest::v1::ListLeasesResponse> ListLeases(
       const ingest::v1::ListLeasesRequest& request) = 0;
   virtual absl::StatusOr<ingest::v1::GetStatusResponse> GetStatus(

@@ -135,6 +135,8 @@ class GrpcCatalogRemote final : public CatalogRemote {
   CAIRN_CATALOG_CALL(ListSnapshots)
   CAIRN_CATALOG_CALL(GetSnapshot)
   CAIRN_CATALOG_CALL(UpdateSnapshot)
+  CAIRN_CATALOG_CALL(ForgetSnapshots)
+  CAIRN_CATALOG_CALL(UndeleteSnapshots)
   CAIRN_CATALOG_CALL(ListLeases)
   CAIRN_CATALOG_CALL(GetStatus)
 

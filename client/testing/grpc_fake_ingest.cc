@@ -1107,7 +1107,10 @@ class FakeIngest::Catalog final : public CatalogService::Service {
     absl::MutexLock lock(&state_->mutex);
     std::vector<model::v1::Snapshot> found;
     for (const auto& [name, snapshot] : state_->snapshots) {
-      if (absl::StartsWith(name, request->parent() + "/")) {
+      const bool in_trash =
+          snapshot.proto.state() == model::v1::SNAPSHOT_STATE_TRASH;
+      if (absl::StartsWith(name, request->parent() + "/") &&
+          in_trash == request->filter().trash()) {
         found.push_back(snapshot.proto);
       }
     }
@@ -1144,6 +1147,41 @@ class FakeIngest::Catalog final : public CatalogService::Service {
       }
     }
     *response->mutable_snapshot() = proto;
+    return Status::OK;
+  }
+
+  Status ForgetSnapshots(ServerContext*, const ForgetSnapshotsRequest* request,
+                         ForgetSnapshotsResponse* response) override {
+    absl::MutexLock lock(&state_->mutex);
+    const int64_t until = 1'800'000'000 + (request->has_trash_time()
+                                               ? request->trash_time().seconds()
+                                               : 7 * 24 * 3600);
+    for (const std::string& name : request->names()) {
+      const auto found = state_->snapshots.find(name);
+      if (found == state_->snapshots.end()) continue;
+      model::v1::Snapshot& proto = found->second.proto;
+      proto.set_state(model::v1::SNAPSHOT_STATE_TRASH);
+      proto.mutable_trash_time()->set_seconds(1'800'000'000);
+      proto.mutable_trash_until()->set_seconds(until);
+    }
+    response->mutable_trash_until()->set_seconds(until);
+    return Status::OK;
+  }
+
+  Status UndeleteSnapshots(ServerContext*,
+                           const UndeleteSnapshotsRequest* request,
+                           UndeleteSnapshotsResponse*) override {
+    absl::MutexLock lock(&state_->mutex);
+    for (const std::string& name : request->names()) {
+      const auto found = state_->snapshots.find(name);
+      if (found == state_->snapshots.end()) {
+        return Status(grpc::StatusCode::NOT_FOUND, "no snapshot " + name);
+      }
+      model::v1::Snapshot& proto = found->second.proto;
+      proto.set_state(model::v1::SNAPSHOT_STATE_LISTED);
+      proto.clear_trash_time();
+      proto.clear_trash_until();
+    }
     return Status::OK;
   }
 

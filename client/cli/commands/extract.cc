@@ -15,6 +15,7 @@
 #include "client/restore/restore_run.h"
 #include "common/io/posix_file_system.h"
 #include "common/status/status_macros.h"
+#include "common/wire/scalars.h"
 #include "common/wire/snapshot.h"
 
 namespace cairn::client {
@@ -41,6 +42,10 @@ Snapshot ToSnapshot(const SnapshotName& name, const ReplayedSnapshot& replayed,
   snapshot.publish_time = replayed.manifest.publish_time;
   snapshot.stored_bytes = replayed.manifest.stored_bytes;
   snapshot.recovered = true;
+  if (replayed.state == SnapshotState::kTrash) {
+    snapshot.trash_time = replayed.trash_time;
+    snapshot.trash_until = replayed.trash_until;
+  }
   return snapshot;
 }
 
@@ -51,7 +56,11 @@ void AddRow(const Snapshot& snapshot, Table& table) {
   }
   table.AddRow({snapshot.name.group.parent.path.ToString(),
                 snapshot.name.ShortName(), FormatBytes(snapshot.size_bytes()),
-                snapshot.is_protected ? "yes" : "no", archives});
+                snapshot.is_protected ? "yes" : "no",
+                snapshot.trash_until.has_value()
+                    ? FormatTime(TimeToProto(*snapshot.trash_until))
+                    : "-",
+                archives});
 }
 
 ExitCode List(const PackSource& source, CommandContext& context) {
@@ -61,6 +70,7 @@ ExitCode List(const PackSource& source, CommandContext& context) {
                {"SNAPSHOT"},
                {"SIZE", Table::Align::kRight},
                {"PROTECTED"},
+               {"IN TRASH UNTIL"},
                {"ARCHIVES"}});
   for (const auto& [name, replayed] : catalog.snapshots) {
     const auto group = catalog.groups.find(name.group);
@@ -106,6 +116,7 @@ absl::StatusOr<PackSource> OpenSource(const Arguments& arguments,
                           context.console().interrupt);
 }
 
+// One in trash by its time alone: the latest is one that is listed.
 absl::StatusOr<const std::pair<const SnapshotName, ReplayedSnapshot>*>
 FindSnapshot(const Arguments& arguments, const PackSource& source,
              CommandContext& context) {
@@ -117,12 +128,15 @@ FindSnapshot(const Arguments& arguments, const PackSource& source,
   auto found = catalog.snapshots.upper_bound(
       {.group = argument.group,
        .time = argument.time.value_or(kMaxSnapshotTime)});
-  if (found != catalog.snapshots.begin()) {
+  while (found != catalog.snapshots.begin()) {
     --found;
-    if (found->first.group == argument.group &&
-        (!argument.time.has_value() || found->first.time == *argument.time)) {
+    if (found->first.group != argument.group) break;
+    if (argument.time.has_value()
+            ? found->first.time == *argument.time
+            : found->second.state == SnapshotState::kListed) {
       return &*found;
     }
+    if (argument.time.has_value()) break;
   }
   return absl::NotFoundError(absl::StrCat(
       "snapshot ", arguments.snapshot, " is not in the packs below ",

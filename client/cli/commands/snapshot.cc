@@ -20,6 +20,7 @@ struct Arguments {
   std::string notes;
   bool notes_given = false;
   bool recursive = false;
+  bool trash = false;
 };
 
 std::string ShortName(const std::string& name) {
@@ -32,19 +33,56 @@ std::string NamespaceOf(const std::string& name) {
   return parsed.ok() ? parsed->group.parent.path.ToString() : "?";
 }
 
-void AddSnapshotRow(const model::v1::Snapshot& snapshot, Table* table) {
+std::string ArchivesOf(const model::v1::Snapshot& snapshot) {
   std::string archives;
   for (const auto& archive : snapshot.archives()) {
     absl::StrAppend(&archives, archives.empty() ? "" : " ", archive.name());
   }
+  return archives;
+}
+
+std::string NotesOf(const model::v1::Snapshot& snapshot) {
   constexpr size_t kNotesShown = 40;
-  std::string notes = snapshot.notes();
-  if (notes.size() > kNotesShown) notes = notes.substr(0, kNotesShown) + "...";
+  const std::string& notes = snapshot.notes();
+  return notes.size() > kNotesShown ? notes.substr(0, kNotesShown) + "..."
+                                    : notes;
+}
+
+void AddTrashRow(const model::v1::Snapshot& snapshot, Table* table) {
+  table->AddRow({NamespaceOf(snapshot.name()), ShortName(snapshot.name()),
+                 FormatBytes(snapshot.size_bytes()),
+                 FormatTime(snapshot.trash_time()),
+                 FormatTime(snapshot.trash_until()), ArchivesOf(snapshot),
+                 NotesOf(snapshot)});
+}
+
+void AddSnapshotRow(const model::v1::Snapshot& snapshot, Table* table) {
   table->AddRow({NamespaceOf(snapshot.name()), ShortName(snapshot.name()),
                  FormatBytes(snapshot.size_bytes()),
                  FormatBytes(snapshot.stored_bytes()),
                  VerifyName(snapshot.verify_state()),
-                 snapshot.protected_() ? "yes" : "no", archives, notes});
+                 snapshot.protected_() ? "yes" : "no", ArchivesOf(snapshot),
+                 NotesOf(snapshot)});
+}
+
+Table NewTable(bool trash) {
+  if (trash) {
+    return Table({{"NAMESPACE"},
+                  {"SNAPSHOT"},
+                  {"SIZE", Table::Align::kRight},
+                  {"FORGOTTEN"},
+                  {"UNDOABLE UNTIL"},
+                  {"ARCHIVES"},
+                  {"NOTES"}});
+  }
+  return Table({{"NAMESPACE"},
+                {"SNAPSHOT"},
+                {"SIZE", Table::Align::kRight},
+                {"STORED", Table::Align::kRight},
+                {"VERIFIED"},
+                {"PROTECTED"},
+                {"ARCHIVES"},
+                {"NOTES"}});
 }
 
 absl::StatusOr<ExitCode> RunList(const Arguments& arguments,
@@ -60,16 +98,10 @@ absl::StatusOr<ExitCode> RunList(const Arguments& arguments,
     request.set_max_depth(kMaxNamespaceDepth);
   }
   request.set_page_size(kPageSize);
+  request.mutable_filter()->set_trash(arguments.trash);
   ASSIGN_OR_RETURN(CatalogRemote* const catalog, context.catalog());
   Json list = Json::array();
-  Table table({{"NAMESPACE"},
-               {"SNAPSHOT"},
-               {"SIZE", Table::Align::kRight},
-               {"STORED", Table::Align::kRight},
-               {"VERIFIED"},
-               {"PROTECTED"},
-               {"ARCHIVES"},
-               {"NOTES"}});
+  Table table = NewTable(arguments.trash);
   RETURN_IF_ERROR(ForEachPage(
       [&](const std::string& token) {
         request.set_page_token(token);
@@ -79,6 +111,8 @@ absl::StatusOr<ExitCode> RunList(const Arguments& arguments,
         for (const model::v1::Snapshot& snapshot : page.snapshots()) {
           if (context.json()) {
             list.push_back(ToJson(snapshot));
+          } else if (arguments.trash) {
+            AddTrashRow(snapshot, &table);
           } else {
             AddSnapshotRow(snapshot, &table);
           }
@@ -87,14 +121,20 @@ absl::StatusOr<ExitCode> RunList(const Arguments& arguments,
   if (context.json()) {
     context.out() << Print({{"snapshots", std::move(list)}});
   } else {
-    table.Print(context.out(), "no snapshots in " + request.parent());
+    table.Print(context.out(), absl::StrCat("no snapshots in ",
+                                            arguments.trash ? "trash of " : "",
+                                            request.parent()));
   }
   return kExitOk;
 }
 
 void PrintSnapshot(const model::v1::Snapshot& snapshot, std::ostream& out) {
-  out << "snapshot   " << Printable(snapshot.name()) << "\n"
-      << "published  " << FormatTime(snapshot.publish_time()) << "\n"
+  out << "snapshot   " << Printable(snapshot.name()) << "\n";
+  if (snapshot.state() == model::v1::SNAPSHOT_STATE_TRASH) {
+    out << "forgotten  " << FormatTime(snapshot.trash_time())
+        << ", undoable until " << FormatTime(snapshot.trash_until()) << "\n";
+  }
+  out << "published  " << FormatTime(snapshot.publish_time()) << "\n"
       << "owner      " << Printable(snapshot.owner()) << "\n"
       << "size       " << FormatBytes(snapshot.size_bytes()) << "\n"
       << "stored     " << FormatBytes(snapshot.stored_bytes()) << "\n"
@@ -199,10 +239,13 @@ void AddList(CLI::App* parent, Action* chosen) {
       AddCommand(parent, "list",
                  "List the snapshots of a namespace or group, oldest first",
                  "cairn snapshot list host/web1\n"
-                 "cairn snapshot list --namespace servers --recursive");
+                 "cairn snapshot list --namespace servers --recursive\n"
+                 "cairn snapshot list --trash");
   list->add_option("GROUP", arguments->group, "host/ID, vm/ID or ct/ID");
   list->add_flag("--recursive", arguments->recursive,
                  "the namespaces below too");
+  list->add_flag("--trash", arguments->trash,
+                 "what was forgotten and can be taken back, and until when");
   list->callback([arguments, chosen] {
     *chosen = [arguments](CommandContext& context) {
       return RunList(*arguments, context);

@@ -90,7 +90,11 @@ Json ToJson(const model::v1::Snapshot& snapshot) {
           {"publish_time",
            TimeOrNull(snapshot.has_publish_time(), snapshot.publish_time())},
           {"size_bytes", snapshot.size_bytes()},
-          {"stored_bytes", snapshot.stored_bytes()}};
+          {"stored_bytes", snapshot.stored_bytes()},
+          {"trash_time",
+           TimeOrNull(snapshot.has_trash_time(), snapshot.trash_time())},
+          {"trash_until",
+           TimeOrNull(snapshot.has_trash_until(), snapshot.trash_until())}};
 }
 
 Json ToJson(const model::v1::Lease& lease) {
