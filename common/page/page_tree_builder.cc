@@ -304,10 +304,12 @@ std::vector<ChunkEntry> PageTreeBuilder::PendingEntries() const {
   return entries;
 }
 
-std::vector<Digest> PageTreeBuilder::PendingPages() const {
-  std::vector<Digest> pages;
+std::vector<PendingPage> PageTreeBuilder::PendingPages() const {
+  std::vector<PendingPage> pages;
   for (const Page& page : levels_) {
-    for (const PageChild& child : page.children) pages.push_back(child.page);
+    for (const PageChild& child : page.children) {
+      pages.push_back({.level = page.level - 1, .page = child.page});
+    }
   }
   return pages;
 }

@@ -21,6 +21,12 @@ struct EncodedPage {
   std::string bytes;
 };
 
+// A complete page that no other refers to yet, with all below it.
+struct PendingPage {
+  uint32_t level = 0;
+  Digest page;
+};
+
 // Where pages are cut, by content: a page ends after an entry whose digest,
 // read as a little endian 64 bit number of its first 8 bytes, is zero modulo
 // `mean_entries`, once it has `min_entries`; and at `max_entries`. A hole
@@ -105,7 +111,7 @@ class PageTreeBuilder {
   // What the unfinished pages refer to: chunks of the unfinished leaf and
   // children of unfinished inner pages. Roots for a sweep.
   std::vector<ChunkEntry> PendingEntries() const;
-  std::vector<Digest> PendingPages() const;
+  std::vector<PendingPage> PendingPages() const;
 
  private:
   // InvalidArgument: `more` bytes would make the archive too large.

@@ -214,12 +214,14 @@ TEST(PageTreeBuilderTest, ListsWhatItsUnfinishedPagesReferTo) {
   const std::vector<ChunkEntry> entries = Joined(RandomEntries(500, random));
   PageTreeBuilder builder(kTiny);
   std::set<Digest> completed;  // pages
+  std::map<Digest, uint32_t> levels;  // of them
   std::set<Digest> referred;   // pages that completed pages refer to
   uint64_t entries_in_pages = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
     ASSERT_OK(builder.Add(entries[i]));
     for (const EncodedPage& page : builder.TakePages()) {
       completed.insert(page.id);
+      levels[page.id] = page.level;
       ASSERT_OK_AND_ASSIGN(const Page decoded, DecodePage(page.bytes));
       entries_in_pages += decoded.entries.size();
       for (const PageChild& child : decoded.children) {
@@ -230,7 +232,10 @@ TEST(PageTreeBuilderTest, ListsWhatItsUnfinishedPagesReferTo) {
               std::vector<ChunkEntry>(entries.begin() + entries_in_pages,
                                       entries.begin() + i + 1));
     std::set<Digest> loose = referred;
-    for (const Digest& page : builder.PendingPages()) loose.insert(page);
+    for (const PendingPage& pending : builder.PendingPages()) {
+      loose.insert(pending.page);
+      EXPECT_EQ(levels.at(pending.page), pending.level);
+    }
     EXPECT_EQ(loose, completed);
   }
 }

@@ -33,6 +33,17 @@ auto ReadRow(const Reader& reader, Table table, const std::string& key,
   return *std::move(row);
 }
 
+template <typename Reader>
+absl::StatusOr<IndexState> ReadState(const Reader& reader,
+                                     const Uuid& datastore) {
+  ASSIGN_OR_RETURN(
+      std::optional<IndexState> state,
+      ReadRow(reader, Table::kState, DatastorePrefix(datastore), DecodeState));
+  if (state.has_value()) return *std::move(state);
+  return absl::NotFoundError(absl::StrCat("datastore ", datastore.ToString(),
+                                          " has no row of numbers"));
+}
+
 }  // namespace
 
 std::vector<std::string> TableNames() {
@@ -77,6 +88,15 @@ absl::StatusOr<std::optional<ArchiveCheckpoint>> IndexView::GetCheckpoint(
                  [&archive](std::string_view bytes) {
                    return DecodeCheckpoint(archive, bytes);
                  });
+}
+
+absl::StatusOr<IndexState> IndexView::GetState() const {
+  return ReadState(*view_, datastore_);
+}
+
+absl::StatusOr<std::optional<std::string>> IndexView::GetPage(
+    const Digest& id) const {
+  return view_->Get(Number(Table::kPages), PageKey(datastore_, id));
 }
 
 absl::StatusOr<std::vector<ArchiveCheckpoint>> IndexView::ListCheckpoints(
@@ -192,14 +212,7 @@ absl::StatusOr<std::vector<Datastore>> IndexStore::ListDatastores(
 }
 
 absl::StatusOr<IndexState> IndexStore::GetState(const Uuid& datastore) const {
-  ASSIGN_OR_RETURN(
-      std::optional<IndexState> state,
-      ReadRow(*store_, Table::kState, DatastorePrefix(datastore), DecodeState));
-  if (!state.has_value()) {
-    return absl::NotFoundError(absl::StrCat("datastore ", datastore.ToString(),
-                                            " has no row of numbers"));
-  }
-  return *std::move(state);
+  return ReadState(*store_, datastore);
 }
 
 absl::Status IndexStore::CheckHealth() const {

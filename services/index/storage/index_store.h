@@ -53,6 +53,10 @@ class IndexView {
   absl::StatusOr<std::optional<SessionRow>> GetSession(const Uuid& id) const;
   absl::StatusOr<std::optional<ArchiveCheckpoint>> GetCheckpoint(
       const Uuid& session, const std::string& archive) const;
+  // NotFound: as IndexStore::GetState.
+  absl::StatusOr<IndexState> GetState() const;
+  // The encoding of a page, unproved.
+  absl::StatusOr<std::optional<std::string>> GetPage(const Digest& id) const;
   // Sorted by name. At most kMaxArchivesPerSnapshot, or DataLoss.
   absl::StatusOr<std::vector<ArchiveCheckpoint>> ListCheckpoints(
       const Uuid& session) const;
