@@ -9,19 +9,7 @@ void AppendVarint(uint64_t value, std::string& out) {
   out.push_back(static_cast<char>(value));
 }
 
-std::optional<uint8_t> ByteReader::Byte() {
-  if (remaining() < 1) return std::nullopt;
-  return static_cast<uint8_t>(bytes_[position_++]);
-}
-
-std::optional<std::string_view> ByteReader::Bytes(size_t count) {
-  if (remaining() < count) return std::nullopt;
-  const std::string_view bytes = bytes_.substr(position_, count);
-  position_ += count;
-  return bytes;
-}
-
-std::optional<uint64_t> ByteReader::Varint() {
+std::optional<uint64_t> ByteReader::LongVarint() {
   uint64_t value = 0;
   size_t at = position_;
   for (int shift = 0; shift < 64 && at < bytes_.size(); shift += 7) {
