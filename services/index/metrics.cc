@@ -45,6 +45,23 @@ IndexMetrics::IndexMetrics(MetricRegistry* registry)
                                "Changes of the catalog that were committed.")),
       fence_raises(registry->AddCounter("cairn_index_fence_raises_total",
                                         "Calls that raised a fence.")),
+      sweeps_begun(registry->AddCounter("cairn_index_sweeps_total",
+                                        "Views that sweeps have begun with.")),
+      snapshots_gone(registry->AddCounter(
+          "cairn_index_snapshots_gone_total",
+          "Snapshots whose time in trash was over when a sweep began.")),
+      marked_pages(registry->AddCounter(
+          "cairn_index_marked_pages_total",
+          "Distinct pages that walks of sweeps and verifies have read.")),
+      marked_references(registry->AddCounter(
+          "cairn_index_marked_references_total",
+          "Entries of the pages that those walks have read.")),
+      dropped_pages(registry->AddCounter(
+          "cairn_index_dropped_pages_total",
+          "Pages that sweeps have dropped from the database.")),
+      dropped_page_bytes(
+          registry->AddCounter("cairn_index_dropped_page_bytes_total",
+                               "Bytes of the pages that sweeps have dropped.")),
       page_cache_hits(PageReads(registry, "hit")),
       page_cache_misses(PageReads(registry, "miss")) {}
 

@@ -27,6 +27,16 @@ struct IndexMetrics {
   Counter& catalog_changes;
   // cairn_index_fence_raises_total
   Counter& fence_raises;
+  // cairn_index_sweeps_total: begun.
+  Counter& sweeps_begun;
+  // cairn_index_snapshots_gone_total: whose time in trash was over.
+  Counter& snapshots_gone;
+  // cairn_index_marked_pages_total, _references_total: of walks that ended.
+  Counter& marked_pages;
+  Counter& marked_references;
+  // cairn_index_dropped_pages_total, _bytes_total
+  Counter& dropped_pages;
+  Counter& dropped_page_bytes;
   // cairn_index_page_reads_total{outcome}: pages that restores walk.
   Counter& page_cache_hits;
   Counter& page_cache_misses;

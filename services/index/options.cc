@@ -24,7 +24,13 @@ IndexEngine::Options Options::Engine() const {
       .datastores = {.max_datastores = static_cast<size_t>(max_datastores),
                      .max_page_touches = static_cast<size_t>(max_page_touches)},
       .sessions = {.max_open_sessions = static_cast<size_t>(max_open_sessions)},
-      .archives = {.page_cache_bytes = static_cast<size_t>(page_cache_bytes)}};
+      .archives = {.page_cache_bytes = static_cast<size_t>(page_cache_bytes)},
+      .sweeps = {
+          .start = {.max_clock_step = max_clock_step},
+          .walk = {
+              .chunk_memory_bytes = static_cast<size_t>(sweep_memory_bytes),
+              .page_memory_bytes =
+                  static_cast<size_t>(sweep_memory_bytes) / 4 * 3}}};
 }
 
 void RegisterSettings(Settings& settings, const std::string& prefix,
@@ -38,6 +44,11 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
                "pages of a datastore that are told apart between two sweeps");
   settings.AddBytes(prefix + "page-cache", &options->page_cache_bytes, 0,
                     16 * kGiB, "memory for pages of archives being restored");
+  settings.AddBytes(prefix + "sweep-memory", &options->sweep_memory_bytes, kMiB,
+                    16 * kGiB, "memory to sort what a sweep marks");
+  settings.Add(prefix + "max-clock-step", &options->max_clock_step,
+               absl::Minutes(1), absl::Hours(24 * 3650),
+               "by which the clock may go on between two sweeps");
   settings.AddBytes(prefix + "database-cache", &options->block_cache_bytes,
                     kMiB, 64 * kGiB, "block cache of the database");
   settings.AddBytes(prefix + "database-write-buffer",

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/config/settings.h"
 #include "services/index/engine/index_engine.h"
 
@@ -20,6 +21,10 @@ struct Options {
   uint64_t page_cache_bytes = uint64_t{32} << 20;
   uint64_t block_cache_bytes = uint64_t{24} << 20;
   uint64_t write_buffer_bytes = uint64_t{16} << 20;
+  // What a sweep or verify sorts in, each; what does not fit goes to files.
+  uint64_t sweep_memory_bytes = uint64_t{64} << 20;
+  // By which the clock may go on between two sweeps.
+  absl::Duration max_clock_step = absl::Hours(24 * 7);
   // What RocksDB must have left on its disk.
   uint64_t reserve_bytes = uint64_t{128} << 20;
   uint64_t ballast_bytes = uint64_t{64} << 20;

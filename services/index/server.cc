@@ -68,9 +68,12 @@ absl::Status IndexServer::OpenStore(ServiceContext& context) {
   ASSIGN_OR_RETURN(
       kv_, RocksKvStore::Open(DatabaseOptions(options_, database, &files_),
                               context.fatal_errors()));
+  ASSIGN_OR_RETURN(
+      runs_,
+      RunDirectory::Open(&files_, absl::StrCat(directory_->path(), "/sweep")));
   metrics_ = std::make_unique<IndexMetrics>(context.metrics());
-  auto engine = IndexEngine::Open(options_.Engine(), kv_.get(), context.clock(),
-                                  random, metrics_.get());
+  auto engine = IndexEngine::Open(options_.Engine(), kv_.get(), runs_.get(),
+                                  context.clock(), random, metrics_.get());
   if (!engine.ok()) {
     return WithContext(
         engine.status(),
@@ -93,6 +96,12 @@ absl::Status IndexServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(context.AddGrpcService(service_.get(),
                                          v1::IndexService::service_full_name(),
                                          IndexServiceImpl::Authorization()));
+  sweep_client_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
+  sweep_service_ =
+      std::make_unique<SweepServiceImpl>(context.dispatcher(), engine_.get());
+  RETURN_IF_ERROR(context.AddGrpcService(sweep_service_.get(),
+                                         v1::SweepService::service_full_name(),
+                                         SweepServiceImpl::Authorization()));
   // A store that has met an error answers nothing any more.
   context.AddReadinessProbe("database",
                             [this] { return engine_->CheckHealth(); });
@@ -102,10 +111,13 @@ absl::Status IndexServer::Start(ServiceContext& context) {
 void IndexServer::Drain() {}
 
 void IndexServer::Stop() {
+  sweep_service_.reset();
   service_.reset();
+  sweep_client_.reset();
   client_.reset();
   engine_.reset();
   metrics_.reset();
+  runs_.reset();
   kv_.reset();
   directory_.reset();
 }

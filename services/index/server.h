@@ -11,10 +11,13 @@
 #include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "services/index/client/local_index_client.h"
+#include "services/index/client/local_sweep_client.h"
 #include "services/index/engine/index_engine.h"
 #include "services/index/metrics.h"
 #include "services/index/options.h"
 #include "services/index/rpc/index_service.h"
+#include "services/index/rpc/sweep_service.h"
+#include "services/index/storage/run_file.h"
 
 namespace cairn::index {
 
@@ -38,6 +41,7 @@ class IndexServer final : public Service {
 
   // For the other services of the process, between Start and Stop.
   LocalIndexClient* client() { return client_.get(); }
+  LocalIndexSweepClient* sweep_client() { return sweep_client_.get(); }
 
  private:
   absl::Status OpenStore(ServiceContext& context);
@@ -49,10 +53,13 @@ class IndexServer final : public Service {
   PosixFileSystem files_;
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<RocksKvStore> kv_;
+  std::unique_ptr<RunDirectory> runs_;
   std::unique_ptr<IndexMetrics> metrics_;
   std::unique_ptr<IndexEngine> engine_;
   std::unique_ptr<IndexServiceImpl> service_;
+  std::unique_ptr<SweepServiceImpl> sweep_service_;
   std::unique_ptr<LocalIndexClient> client_;
+  std::unique_ptr<LocalIndexSweepClient> sweep_client_;
 };
 
 // What the program cairn-index serves.

@@ -23,8 +23,11 @@ absl::StatusOr<std::unique_ptr<InMemoryIndex>> InMemoryIndex::Open(
 }
 
 absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
-  ASSIGN_OR_RETURN(engine_, index::IndexEngine::Open(options_, &kv_, clock_,
-                                                     random, &metrics_));
+  ASSIGN_OR_RETURN(runs_, index::RunDirectory::Open(&files_, "/sweep"));
+  ASSIGN_OR_RETURN(engine_,
+                   index::IndexEngine::Open(options_, &kv_, runs_.get(), clock_,
+                                            random, &metrics_));
+  sweeps_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,
                             .role = CallerRole::kService,
@@ -34,6 +37,7 @@ absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
 
 absl::Status InMemoryIndex::Restart(absl::BitGenRef random) {
   client_.reset();
+  sweeps_.reset();
   engine_.reset();
   kv_.PowerCut(random);
   kv_.Recover();

@@ -6,10 +6,13 @@
 #include "absl/status/statusor.h"
 #include "common/kv/memory_kv_store.h"
 #include "common/metrics/metric_registry.h"
+#include "common/testing/in_memory_file_system.h"
 #include "common/time/clock.h"
 #include "services/index/client/local_index_client.h"
+#include "services/index/client/local_sweep_client.h"
 #include "services/index/engine/index_engine.h"
 #include "services/index/metrics.h"
+#include "services/index/storage/run_file.h"
 
 namespace cairn {
 
@@ -23,12 +26,13 @@ class InMemoryIndex {
       const index::IndexEngine::Options& options = {});
 
   LocalIndexClient& client() { return *client_; }
+  LocalIndexSweepClient& sweeps() { return *sweeps_; }
   MemoryKvStore& kv() { return kv_; }
   index::IndexEngine& engine() { return *engine_; }
 
   // As after the process has died: what was not durable may be lost (chosen
   // by `random`), and a new engine takes over. Not while calls run; client()
-  // is another object from then on.
+  // and sweeps() are other objects from then on.
   absl::Status Restart(absl::BitGenRef random);
 
  private:
@@ -40,8 +44,11 @@ class InMemoryIndex {
   MetricRegistry registry_;
   index::IndexMetrics metrics_;
   MemoryKvStore kv_;
+  InMemoryFileSystem files_;
+  std::unique_ptr<index::RunDirectory> runs_;
   std::unique_ptr<index::IndexEngine> engine_;
   std::unique_ptr<LocalIndexClient> client_;
+  std::unique_ptr<LocalIndexSweepClient> sweeps_;
 };
 
 }  // namespace cairn

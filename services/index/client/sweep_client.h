@@ -17,6 +17,12 @@
 
 namespace cairn {
 
+inline constexpr size_t kMaxLeasedSnapshots = 10000;
+inline constexpr size_t kMaxScopeNames = 1000;
+inline constexpr size_t kMaxLostRecords = 100000;  // of FindReferences
+inline constexpr uint32_t kMaxFoundRanges = 10000;
+inline constexpr size_t kMaxVerifications = 1000;  // of one call
+
 struct IndexSweepRequest {
   uint64_t token = 0;
   uint64_t cut = 0;

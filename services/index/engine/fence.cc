@@ -45,27 +45,31 @@ absl::StatusOr<FenceState> Fence::Raise(const DatastoreRef& datastore,
                                         uint64_t cut, uint64_t token) {
   ASSIGN_OR_RETURN(DatastoreState* const state, datastores_->Find(datastore));
   absl::MutexLock lock(&state->gate);
-  if (token < state->numbers.highest_token) {
+  RETURN_IF_ERROR(RaiseLocked(*state, cut, token, state->numbers));
+  return StateOf(*state);
+}
+
+absl::Status Fence::RaiseLocked(DatastoreState& state, uint64_t cut,
+                                uint64_t token, IndexState numbers) {
+  if (token < state.numbers.highest_token) {
     return WithReason(
         absl::FailedPreconditionError(absl::StrCat(
-            "sweep token is ", token, ", datastore ", state->info.name,
-            " has seen ", state->numbers.highest_token)),
+            "sweep token is ", token, ", datastore ", state.info.name,
+            " has seen ", state.numbers.highest_token)),
         reason::kStaleToken);
   }
-  IndexState numbers = state->numbers;
   numbers.fence = std::max(numbers.fence, cut);
   numbers.highest_token = token;
-  if (numbers.fence != state->numbers.fence ||
-      numbers.highest_token != state->numbers.highest_token) {
-    RETURN_IF_ERROR(CommitNumbers(*store_, *state, numbers));
+  if (numbers != state.numbers) {
+    RETURN_IF_ERROR(CommitNumbers(*store_, state, numbers));
   }
   size_t fenced = 0;
-  RETURN_IF_ERROR(ForgetFenced(*store_, *state, numbers.fence, fenced));
+  RETURN_IF_ERROR(ForgetFenced(*store_, state, numbers.fence, fenced));
   metrics_->open_sessions.Add(-static_cast<double>(fenced));
   metrics_->fence_raises.Increment();
-  absl::MutexLock touch_lock(&state->touch_mutex);
-  state->touches.DiscardBelow(numbers.fence);
-  return StateOf(*state);
+  absl::MutexLock touch_lock(&state.touch_mutex);
+  state.touches.DiscardBelow(numbers.fence);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<FenceState> Fence::Get(const DatastoreRef& datastore) const {

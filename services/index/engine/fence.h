@@ -21,6 +21,12 @@ class Fence {
 
   absl::StatusOr<FenceState> Raise(const DatastoreRef& datastore, uint64_t cut,
                                    uint64_t token);
+  // The same under the gate, with other numbers that change in the same batch:
+  // `numbers` are the present ones with them. Nothing is written if nothing
+  // changes. FailedPrecondition (STALE_TOKEN).
+  absl::Status RaiseLocked(DatastoreState& state, uint64_t cut, uint64_t token,
+                           IndexState numbers)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.gate);
   absl::StatusOr<FenceState> Get(const DatastoreRef& datastore) const;
 
  private:

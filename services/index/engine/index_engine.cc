@@ -7,7 +7,7 @@
 namespace cairn::index {
 
 absl::StatusOr<std::unique_ptr<IndexEngine>> IndexEngine::Open(
-    const Options& options, KvStore* kv, const Clock* clock,
+    const Options& options, KvStore* kv, RunDirectory* runs, const Clock* clock,
     absl::BitGenRef random, IndexMetrics* metrics) {
   auto store = std::make_unique<IndexStore>(kv);
   ASSIGN_OR_RETURN(
@@ -16,13 +16,14 @@ absl::StatusOr<std::unique_ptr<IndexEngine>> IndexEngine::Open(
   metrics->open_sessions.Set(
       static_cast<double>(datastores->CountOpenSessions()));
   return std::unique_ptr<IndexEngine>(new IndexEngine(
-      options, std::move(store), std::move(datastores), clock, metrics));
+      options, std::move(store), std::move(datastores), runs, clock, metrics));
 }
 
 IndexEngine::IndexEngine(const Options& options,
                          std::unique_ptr<IndexStore> store,
                          std::unique_ptr<DatastoreRegistry> datastores,
-                         const Clock* clock, IndexMetrics* metrics)
+                         RunDirectory* runs, const Clock* clock,
+                         IndexMetrics* metrics)
     : store_(std::move(store)),
       datastores_(std::move(datastores)),
       catalog_(store_.get(), datastores_.get(),
@@ -33,6 +34,10 @@ IndexEngine::IndexEngine(const Options& options,
       pages_(store_.get(), datastores_.get(), metrics),
       publisher_(store_.get(), datastores_.get(), clock, metrics),
       archives_(options.archives, store_.get(), datastores_.get(), metrics),
-      fence_(store_.get(), datastores_.get(), metrics) {}
+      fence_(store_.get(), datastores_.get(), metrics),
+      sweeps_(options.sweeps, store_.get(), datastores_.get(), &fence_, runs,
+              clock, metrics),
+      scopes_(options.sweeps.walk, store_.get(), datastores_.get(), runs, clock,
+              metrics) {}
 
 }  // namespace cairn::index

@@ -12,10 +12,13 @@
 #include "services/index/engine/datastore_registry.h"
 #include "services/index/engine/fence.h"
 #include "services/index/engine/publisher.h"
+#include "services/index/engine/scope_reader.h"
 #include "services/index/engine/session_catalog.h"
 #include "services/index/engine/session_pages.h"
+#include "services/index/engine/sweep_engine.h"
 #include "services/index/metrics.h"
 #include "services/index/storage/index_store.h"
+#include "services/index/storage/run_file.h"
 
 namespace cairn::index {
 
@@ -26,14 +29,16 @@ class IndexEngine {
     DatastoreRegistry::Options datastores;
     SessionCatalog::Options sessions;
     ArchiveReader::Options archives;
+    SweepEngine::Options sweeps;
   };
 
-  // `kv` was opened with TableNames(). All outlive the engine; `random` is
-  // used during the call only. Creates the datastore "default" at the first
-  // start. DataLoss: rows that do not decode.
+  // `kv` was opened with TableNames(). `runs` takes what sweeps and verifies
+  // sort. All outlive the engine; `random` is used during the call only.
+  // Creates the datastore "default" at the first start. DataLoss: rows that do
+  // not decode.
   static absl::StatusOr<std::unique_ptr<IndexEngine>> Open(
-      const Options& options, KvStore* kv, const Clock* clock,
-      absl::BitGenRef random, IndexMetrics* metrics);
+      const Options& options, KvStore* kv, RunDirectory* runs,
+      const Clock* clock, absl::BitGenRef random, IndexMetrics* metrics);
 
   Catalog& catalog() { return catalog_; }
   CatalogChanges& changes() { return changes_; }
@@ -42,14 +47,16 @@ class IndexEngine {
   Publisher& publisher() { return publisher_; }
   ArchiveReader& archives() { return archives_; }
   Fence& fence() { return fence_; }
+  SweepEngine& sweeps() { return sweeps_; }
+  ScopeReader& scopes() { return scopes_; }
 
   // Not OK: the store has met an error and answers nothing any more.
   absl::Status CheckHealth() const { return store_->CheckHealth(); }
 
  private:
   IndexEngine(const Options& options, std::unique_ptr<IndexStore> store,
-              std::unique_ptr<DatastoreRegistry> datastores, const Clock* clock,
-              IndexMetrics* metrics);
+              std::unique_ptr<DatastoreRegistry> datastores, RunDirectory* runs,
+              const Clock* clock, IndexMetrics* metrics);
 
   const std::unique_ptr<IndexStore> store_;
   const std::unique_ptr<DatastoreRegistry> datastores_;
@@ -60,6 +67,8 @@ class IndexEngine {
   Publisher publisher_;
   ArchiveReader archives_;
   Fence fence_;
+  SweepEngine sweeps_;
+  ScopeReader scopes_;
 };
 
 }  // namespace cairn::index

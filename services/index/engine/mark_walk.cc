@@ -1,6 +1,7 @@
 #include "services/index/engine/mark_walk.h"
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -26,6 +27,16 @@ absl::Status Damaged(const Digest& page, std::string_view what) {
       reason::kRecordDamaged);
 }
 
+// As operator==, which costs a call.
+bool IsSame(const Domain& a, const Domain& b) {
+  uint64_t left[2];
+  uint64_t right[2];
+  static_assert(sizeof(left) == sizeof(Domain));
+  std::memcpy(left, a.bytes.data(), sizeof(left));
+  std::memcpy(right, b.bytes.data(), sizeof(right));
+  return left[0] == right[0] && left[1] == right[1];
+}
+
 // Hands runs of marks of one domain to a sorter.
 class ChunkMarks {
  public:
@@ -33,7 +44,7 @@ class ChunkMarks {
       : sorter_(sorter), holder_(holder), tick_(tick) {}
 
   absl::Status Add(const Domain& domain, uint64_t prefix) {
-    if (count_ == prefixes_.size() || (count_ > 0 && domain != domain_)) {
+    if (count_ == prefixes_.size() || (count_ > 0 && !IsSame(domain, domain_))) {
       RETURN_IF_ERROR(Flush());
     }
     domain_ = domain;

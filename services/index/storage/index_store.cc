@@ -148,9 +148,17 @@ void IndexBatch::PutGroup(const GroupName& name, const GroupRow& row) {
              EncodeGroup(row));
 }
 
+void IndexBatch::RemoveGroup(const GroupName& name) {
+  batch_.Remove(Number(Table::kGroups), GroupKey(datastore_, name));
+}
+
 void IndexBatch::PutSnapshot(const SnapshotName& name, const SnapshotRow& row) {
   batch_.Put(Number(Table::kSnapshots), SnapshotKey(datastore_, name),
              EncodeSnapshot(row));
+}
+
+void IndexBatch::RemoveSnapshot(const SnapshotName& name) {
+  batch_.Remove(Number(Table::kSnapshots), SnapshotKey(datastore_, name));
 }
 
 void IndexBatch::PutSession(const Uuid& id, const SessionRow& row) {

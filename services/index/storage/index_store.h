@@ -92,7 +92,9 @@ class IndexBatch {
   void PutNamespace(const NamespacePath& path, const NamespaceRow& row);
   void RemoveNamespace(const NamespacePath& path);
   void PutGroup(const GroupName& name, const GroupRow& row);
+  void RemoveGroup(const GroupName& name);
   void PutSnapshot(const SnapshotName& name, const SnapshotRow& row);
+  void RemoveSnapshot(const SnapshotName& name);
   void PutSession(const Uuid& id, const SessionRow& row);
   void RemoveSession(const Uuid& id);
   void PutCheckpoint(const Uuid& session, const ArchiveCheckpoint& row);

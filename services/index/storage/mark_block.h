@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "common/model/mark.h"
 #include "common/model/record.h"
@@ -23,6 +24,11 @@ struct MarkKey {
   Domain domain() const;
 
   friend auto operator<=>(const MarkKey&, const MarkKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const MarkKey& k) {
+    return H::combine(std::move(h), static_cast<uint8_t>(k.kind), k.domain_high,
+                      k.domain_low, k.prefix);
+  }
 };
 
 struct MarkEntry {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
+#include "common/io/posix_file_system.h"
 #include "common/kv/kv_store.h"
 #include "common/log/log.h"
 #include "common/metrics/metric_registry.h"
@@ -19,6 +20,7 @@
 #include "services/index/engine/index_engine.h"
 #include "services/index/metrics.h"
 #include "services/index/storage/index_store.h"
+#include "services/index/storage/run_file.h"
 #include "tests/benchmark/stages/disk.h"
 
 namespace cairn {
@@ -45,8 +47,11 @@ void BM_Publish(benchmark::State& state) {
   std::mt19937_64 random(1);
   MetricRegistry registry;
   index::IndexMetrics metrics(&registry);
-  auto engine =
-      index::IndexEngine::Open({}, database.get(), &clock, random, &metrics);
+  PosixFileSystem files;
+  const auto runs = index::RunDirectory::Open(&files, directory.Join("sweep"));
+  CHECK_OK(runs.status());
+  auto engine = index::IndexEngine::Open({}, database.get(), runs->get(),
+                                         &clock, random, &metrics);
   CHECK_OK(engine.status());
   LocalIndexClient client(engine->get(), {.kind = CallerKind::kLocal,
                                           .role = CallerRole::kService,
