@@ -239,7 +239,9 @@ TEST_F(SweepTest, ASecondMarkEndsTheFirst) {
   ASSERT_OK(sweeps().BeginSweep({}, ref_, {5, 4}));
   bool told = false;
   const auto mark_again = [&](const MarkProgress&) {
-    if (!std::exchange(told, true)) EXPECT_OK(Mark(5));
+    if (!std::exchange(told, true)) {
+      EXPECT_OK(Mark(5));
+    }
   };
   EXPECT_THAT(sweeps().MarkSweep({}, ref_, 5, {}, mark_again),
               StatusIs(absl::StatusCode::kAborted));
