@@ -49,6 +49,27 @@ Metrics::Metrics(MetricRegistry* registry)
       recovered_damaged_bytes(registry->AddCounter(
           "cairn_chunk_storage_recovered_damaged_bytes_total",
           "Bytes that recovery skipped as damaged or torn.")),
+      swept_records(
+          registry->AddCounter("cairn_chunk_storage_swept_records_total",
+                               "Records that sweeps dropped.")),
+      swept_bytes(registry->AddCounter("cairn_chunk_storage_swept_bytes_total",
+                                       "Bytes of packs that they took.")),
+      removed_packs(
+          registry->AddCounter("cairn_chunk_storage_removed_packs_total",
+                               "Packs that sweeps emptied and removed.")),
+      removed_bytes(registry->AddCounter(
+          "cairn_chunk_storage_removed_bytes_total", "Bytes of their files.")),
+      compacted_bytes(registry->AddCounter(
+          "cairn_chunk_storage_compacted_bytes_total",
+          "Bytes of records that compaction moved into new packs.")),
+      verified_records(
+          registry->AddCounter("cairn_chunk_storage_verified_records_total",
+                               "Records that a verify proved.")),
+      verified_bytes(registry->AddCounter(
+          "cairn_chunk_storage_verified_bytes_total", "Their payload bytes.")),
+      verify_damaged_records(registry->AddCounter(
+          "cairn_chunk_storage_verify_damaged_records_total",
+          "Records that a verify found damaged.")),
       gate_closed(registry->AddGauge(
           "cairn_chunk_storage_gate_closed",
           "1 while writes are refused for want of free space.")) {}

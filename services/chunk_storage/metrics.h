@@ -24,6 +24,15 @@ struct Metrics {
   Counter& recovered_packs;
   Counter& recovered_records;
   Counter& recovered_damaged_bytes;
+  // Of sweeps: what they dropped, removed and copied.
+  Counter& swept_records;
+  Counter& swept_bytes;  // extents
+  Counter& removed_packs;
+  Counter& removed_bytes;    // of files
+  Counter& compacted_bytes;  // extents
+  Counter& verified_records;
+  Counter& verified_bytes;  // payload
+  Counter& verify_damaged_records;
   Gauge& gate_closed;  // 1: writes are refused for want of space
 };
 

@@ -140,6 +140,7 @@ class DatabaseRebuild {
                    Path(absl::StrCat("datastores/", row.ref.uuid.ToString(),
                                      "/packs"))));
     for (const SealedPack& pack : *packs) {
+      if (pack.dead) continue;  // a sweep has removed it
       if (Contains(names, absl::StrCat(pack.uuid.ToString(), kPackSuffix))) {
         continue;
       }

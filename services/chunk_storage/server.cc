@@ -85,6 +85,13 @@ absl::Status ChunkStorageServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(context.AddGrpcService(
       service_.get(), v1::ChunkStorageService::service_full_name(),
       ChunkStorageServiceImpl::Authorization()));
+  sweeper_ = std::make_unique<StoreSweeper>(repository_.get());
+  sweep_client_ = std::make_unique<LocalStoreSweepClient>(sweeper_.get());
+  sweep_service_ =
+      std::make_unique<SweepServiceImpl>(context.dispatcher(), sweeper_.get());
+  RETURN_IF_ERROR(context.AddGrpcService(sweep_service_.get(),
+                                         v1::SweepService::service_full_name(),
+                                         SweepServiceImpl::Authorization()));
   context.AddReadinessProbe("disk", [this] { return repository_->Health(); });
   return absl::OkStatus();
 }
@@ -99,6 +106,9 @@ void ChunkStorageServer::Stop() {
                    << closed.ToString();
     }
   }
+  sweep_service_.reset();
+  sweep_client_.reset();
+  sweeper_.reset();
   service_.reset();
   client_.reset();
   repository_.reset();

@@ -10,10 +10,13 @@
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/service.h"
 #include "services/chunk_storage/client/local_chunk_client.h"
+#include "services/chunk_storage/client/local_sweep_client.h"
 #include "services/chunk_storage/engine/chunk_repository.h"
+#include "services/chunk_storage/engine/store_sweeper.h"
 #include "services/chunk_storage/metrics.h"
 #include "services/chunk_storage/options.h"
 #include "services/chunk_storage/rpc/chunk_storage_service.h"
+#include "services/chunk_storage/rpc/sweep_service.h"
 
 namespace cairn::chunk_storage {
 
@@ -38,6 +41,7 @@ class ChunkStorageServer final : public Service {
 
   // For the other services of the process, between Start and Stop.
   ChunkClient* client() { return client_.get(); }
+  StoreSweepClient* sweep_client() { return sweep_client_.get(); }
 
  private:
   absl::Status OpenStore(ServiceContext& context);
@@ -54,6 +58,9 @@ class ChunkStorageServer final : public Service {
   std::unique_ptr<ChunkRepository> repository_;
   std::unique_ptr<ChunkStorageServiceImpl> service_;
   std::unique_ptr<LocalChunkClient> client_;
+  std::unique_ptr<StoreSweeper> sweeper_;
+  std::unique_ptr<SweepServiceImpl> sweep_service_;
+  std::unique_ptr<LocalStoreSweepClient> sweep_client_;
 };
 
 }  // namespace cairn::chunk_storage

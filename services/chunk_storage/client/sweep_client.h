@@ -23,6 +23,9 @@ struct StoreSweepRequest {
   uint64_t token = 0;
   uint64_t cut = 0;
   uint64_t sequence = 0;  // of the view
+  // Index has handed out its numbers up to this one, asked after the view was
+  // taken: publishes that came since are no sign of an old copy. 0: `sequence`.
+  uint64_t index_sequence = 0;
 };
 
 struct MarkSetRef {

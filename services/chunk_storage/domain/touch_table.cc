@@ -33,6 +33,15 @@ uint64_t TouchTable::Get(uint32_t pack, uint32_t ordinal) const {
   return touch;
 }
 
+uint64_t TouchTable::CountBelow(uint32_t pack, const RecordBits& ordinals,
+                                uint64_t cut) const {
+  uint64_t count = 0;
+  ordinals.ForEach([&](uint32_t ordinal) {
+    if (Get(pack, ordinal) < cut) ++count;
+  });
+  return count;
+}
+
 void TouchTable::RaiseFloor(uint64_t epoch) {
   floor_ = std::max(floor_, epoch);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "services/chunk_storage/domain/record_bits.h"
 
 namespace cairn::chunk_storage {
 
@@ -26,6 +27,10 @@ class TouchTable {
 
   // At least the highest epoch raised for this record, and the floor.
   uint64_t Get(uint32_t pack, uint32_t ordinal) const;
+
+  // How many of these ordinals have a touch below `cut`.
+  uint64_t CountBelow(uint32_t pack, const RecordBits& ordinals,
+                      uint64_t cut) const;
 
   // Floor := max(floor, epoch). 0 until told: then nothing is known of what
   // was promised before, and nothing may be dropped.

@@ -82,6 +82,12 @@ class ChunkRepository {
                                    const DatastoreRef& datastore,
                                    const RecordKey& key);
 
+  // For the engine of sweeps: the datastore, checked for the call, which lives
+  // as long as the repository; and what it says of itself.
+  absl::StatusOr<DatastoreRepository*> Find(
+      const Call& call, const DatastoreRef& datastore) const;
+  StoreState StateOf(const DatastoreRepository& datastore) const;
+
   // Unavailable after a fatal error.
   absl::Status Health() const { return latch_.Check(); }
   uint64_t incarnation() const { return incarnation_; }
@@ -101,11 +107,8 @@ class ChunkRepository {
   absl::Status CheckRows(const std::vector<StoredDatastore>& rows) const;
   Uuid NewUuid();
 
-  absl::StatusOr<DatastoreRepository*> Find(
-      const Call& call, const DatastoreRef& datastore) const;
   absl::StatusOr<DatastoreRepository*> FindForSession(
       const Call& call, const SessionRef& session) const;
-  StoreState StateOf(const DatastoreRepository& datastore) const;
   DatastoreRepository* FindKnown(const Uuid& datastore) const;
 
   const uint64_t incarnation_;

@@ -53,7 +53,13 @@ DatastoreRepository::DatastoreRepository(const StoreContext* context,
       state_(context, row),
       places_(context, &state_, row.number),
       packs_(context, row.ref.uuid, &state_, &places_),
-      reader_(context, &packs_, &places_) {}
+      reader_(context, &packs_, &places_),
+      sweep_({.context = context,
+              .datastore = row.ref.uuid,
+              .number = row.number,
+              .packs = &packs_,
+              .places = &places_},
+             &state_) {}
 
 absl::StatusOr<std::unique_ptr<DatastoreRepository>> DatastoreRepository::Open(
     const StoreContext* context, const StoredDatastore& row) {
@@ -61,7 +67,14 @@ absl::StatusOr<std::unique_ptr<DatastoreRepository>> DatastoreRepository::Open(
       new DatastoreRepository(context, row));
   ASSIGN_OR_RETURN(const std::vector<SealedPack> sealed,
                    context->places->ListPacks(row.number));
-  for (const SealedPack& pack : sealed) repository->packs_.AddSealed(pack);
+  for (const SealedPack& pack : sealed) {
+    if (pack.dead) {
+      repository->packs_.AddDead(pack);
+    } else {
+      repository->packs_.AddSealed(pack);
+    }
+  }
+  RETURN_IF_ERROR(repository->packs_.RemoveDead());
   ASSIGN_OR_RETURN(const uint64_t damaged,
                    context->places->CountDamaged(row.number));
   repository->places_.SetDamagedCount(damaged);

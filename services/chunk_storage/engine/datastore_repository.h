@@ -12,6 +12,7 @@
 #include "common/model/uuid.h"
 #include "services/chunk_storage/client/chunk_client.h"
 #include "services/chunk_storage/engine/datastore_state.h"
+#include "services/chunk_storage/engine/datastore_sweep.h"
 #include "services/chunk_storage/engine/pack_set.h"
 #include "services/chunk_storage/engine/place_table.h"
 #include "services/chunk_storage/engine/record_reader.h"
@@ -49,6 +50,8 @@ class DatastoreRepository {
   // present: what a sweep compares with its cut. NotFound: not stored.
   absl::StatusOr<uint64_t> TouchOf(const RecordKey& key) const;
 
+  DatastoreSweep& sweep() { return sweep_; }
+
   // Seals every open pack. Only when no other call runs or follows.
   absl::Status Close() { return packs_.SealAll(); }
 
@@ -64,6 +67,7 @@ class DatastoreRepository {
   PlaceTable places_;
   PackSet packs_;
   RecordReader reader_;
+  DatastoreSweep sweep_;
 };
 
 }  // namespace cairn::chunk_storage

@@ -104,6 +104,26 @@ absl::Status DatastoreState::ShowToken(uint64_t token,
   return Save(row);
 }
 
+absl::Status SweepLost(const DatastoreRef& datastore, uint64_t token) {
+  return WithReason(
+      absl::AbortedError(absl::StrCat(
+          "sweep of token ", token, " is not the sweep of datastore ",
+          datastore.uuid.ToString(), " any more; begin a new one")),
+      reason::kSweepLost);
+}
+
+absl::Status DatastoreState::CommitSweep(const SweepGuard& guard,
+                                         const SweepBatch& batch) {
+  absl::MutexLock lock(&mutex_);
+  if (row_.token != guard.token || row_.ref.generation != guard.generation) {
+    return SweepLost(row_.ref, guard.token);
+  }
+  const absl::Status committed =
+      context_->places->CommitSweep(row_.number, batch);
+  if (committed.ok() || absl::IsResourceExhausted(committed)) return committed;
+  return context_->latch->Fail(committed);
+}
+
 absl::Status DatastoreState::DrawLossMark() {
   absl::MutexLock lock(&mutex_);
   row_.loss_mark = NewLossMark(*context_);

@@ -13,6 +13,15 @@ namespace cairn::chunk_storage {
 // Random, above 0.
 uint64_t NewLossMark(const StoreContext& context);
 
+// Aborted, SWEEP_LOST.
+absl::Status SweepLost(const DatastoreRef& datastore, uint64_t token);
+
+// For whom a sweep works: nothing is dropped for another one.
+struct SweepGuard {
+  uint64_t token = 0;
+  uint64_t generation = 0;
+};
+
 // The numbers of one datastore and its row, which only this object writes.
 // Thread-safe.
 class DatastoreState {
@@ -34,6 +43,12 @@ class DatastoreState {
   // Remembers the token, durably. FailedPrecondition (STALE_TOKEN): a higher
   // one was shown before; (INDEX_BEHIND): `index_sequence` is below sequence().
   absl::Status ShowToken(uint64_t token, uint64_t index_sequence);
+
+  // Commits a step of a sweep. Aborted (SWEEP_LOST): the token is not the
+  // highest any more, or another index is believed; nothing was written. A
+  // token that is shown waits for the step, so that none takes effect after
+  // its answer. Else as CommitSealed.
+  absl::Status CommitSweep(const SweepGuard& guard, const SweepBatch& batch);
 
   // A new loss mark, durably; never the former. What cannot be saved holds
   // for this process, and goes with the next save of the row. Errors as

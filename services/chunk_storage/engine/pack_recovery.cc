@@ -21,6 +21,7 @@ absl::Status PackRecovery::Run(const std::vector<SealedPack>& sealed) {
   absl::flat_hash_set<Uuid> known;
   for (const SealedPack& pack : sealed) {
     known.insert(pack.uuid);
+    if (pack.dead) continue;  // its file is gone, or will be
     if (!std::binary_search(files.begin(), files.end(), pack.uuid)) {
       places_->AddMissingPack(pack.number, pack.record_count);
       found_loss_ = true;

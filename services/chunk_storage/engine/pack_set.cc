@@ -95,7 +95,14 @@ void PackSet::Retire(const std::shared_ptr<PackWriter>& writer) {
   if (crowded || !context_->tasks->Schedule(seal).ok()) seal();
 }
 
+bool PackSet::ClaimSeal(const PackWriter& writer) {
+  absl::MutexLock lock(&mutex_);
+  return unsealed_.contains(writer.number()) &&
+         sealing_.insert(writer.number()).second;
+}
+
 void PackSet::SealOrKeep(const std::shared_ptr<PackWriter>& writer) {
+  if (!ClaimSeal(*writer)) return;
   const absl::Status sealed = Seal(writer);
   if (sealed.ok()) return;
   LOG(WARNING) << "pack stays unsealed pack=" << writer->uuid().ToString()
@@ -113,7 +120,7 @@ void PackSet::RetrySeals() {
       writer = std::move(kept_.front());
       kept_.pop_front();
     }
-    if (Seal(writer).ok()) continue;
+    if (!ClaimSeal(*writer) || Seal(writer).ok()) continue;
     // One failure speaks for the others: what they lack is the same.
     absl::MutexLock lock(&mutex_);
     kept_.push_front(std::move(writer));
@@ -145,9 +152,32 @@ absl::Status PackSet::SealAll() {
   }
   context_->tasks->AwaitIdle();
   for (const std::shared_ptr<PackWriter>& writer : Unsealed()) {
-    RETURN_IF_ERROR(Seal(writer));
+    if (ClaimSeal(*writer)) RETURN_IF_ERROR(Seal(writer));
   }
   return absl::OkStatus();
+}
+
+absl::Status PackSet::SealOpen() {
+  const std::vector<std::shared_ptr<PackWriter>> open = Unsealed();
+  {
+    absl::MutexLock lock(&mutex_);
+    for (std::shared_ptr<PackWriter>& slot : slots_) {
+      if (std::find(open.begin(), open.end(), slot) != open.end()) {
+        slot = nullptr;
+      }
+    }
+  }
+  for (const std::shared_ptr<PackWriter>& writer : open) {
+    // Also those whose task has not begun: it may wait for this thread.
+    SealOrKeep(writer);
+    absl::MutexLock lock(&mutex_);
+    const auto settled = [this, &writer]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return !sealing_.contains(writer->number());
+    };
+    context_->executor->Await(&mutex_, absl::Condition(&settled),
+                              absl::InfiniteDuration());
+  }
+  return context_->latch->Check();
 }
 
 std::vector<std::shared_ptr<PackWriter>> PackSet::Unsealed() const {
@@ -158,13 +188,20 @@ std::vector<std::shared_ptr<PackWriter>> PackSet::Unsealed() const {
 }
 
 absl::Status PackSet::Seal(const std::shared_ptr<PackWriter>& writer) {
-  ASSIGN_OR_RETURN(const PackWriter::Contents contents, writer->Finish());
+  const absl::Status sealed = SealClaimed(*writer);
+  absl::MutexLock lock(&mutex_);
+  sealing_.erase(writer->number());
+  return sealed;
+}
+
+absl::Status PackSet::SealClaimed(PackWriter& writer) {
+  ASSIGN_OR_RETURN(const PackWriter::Contents contents, writer.Finish());
   {
     absl::MutexLock seal_lock(&seal_mutex_);
     std::vector<PlacedRecord> placed = places_->StillPlaced(contents.records);
-    const SealedPack pack = {.number = writer->number(),
-                             .uuid = writer->uuid(),
-                             .pack_class = writer->pack_class(),
+    const SealedPack pack = {.number = writer.number(),
+                             .uuid = writer.uuid(),
+                             .pack_class = writer.pack_class(),
                              .file_bytes = contents.file_bytes,
                              .highest_sequence = contents.highest_sequence,
                              .highest_epoch = contents.highest_epoch};
@@ -172,11 +209,11 @@ absl::Status PackSet::Seal(const std::shared_ptr<PackWriter>& writer) {
     // Committed, so a place that this loses is found in the PlaceStore.
     RETURN_IF_ERROR(places_->Retire(placed));
     absl::MutexLock lock(&mutex_);
-    unsealed_.erase(writer->number());
+    unsealed_.erase(writer.number());
   }
   context_->metrics->open_packs.Add(-1);
   context_->metrics->sealed_packs.Increment();
-  LOG(INFO) << "pack sealed pack=" << writer->uuid().ToString()
+  LOG(INFO) << "pack sealed pack=" << writer.uuid().ToString()
             << " datastore=" << datastore_.ToString()
             << " bytes=" << contents.file_bytes
             << " records=" << contents.records.size();
@@ -226,6 +263,7 @@ absl::Status PackSet::CommitSealed(const SealedPack& pack,
                      .damaged = std::move(damaged),
                      .time = context_->clock->Now()};
   batch.pack.record_count = batch.places.size();
+  if (!batch.pack.seal_time.has_value()) batch.pack.seal_time = batch.time;
   for (const PlacedRecord& record : batch.places) {
     batch.pack.payload_bytes += record.place.stored_length;
   }

@@ -27,9 +27,9 @@ RecordHeader HeaderOf(const Record& record, uint64_t epoch) {
 }
 
 // The zeros between a record and the next place for one.
-std::string_view PaddingAfter(const Record& record) {
-  const uint64_t length = kRecordHeaderBytes + record.payload.size();
-  return {kZeros, RecordExtent(record.payload.size()) - length};
+std::string_view PaddingAfter(std::string_view payload) {
+  const uint64_t length = kRecordHeaderBytes + payload.size();
+  return {kZeros, RecordExtent(payload.size()) - length};
 }
 
 }  // namespace
@@ -60,12 +60,12 @@ uint64_t PackWriter::durable_sequence() const {
   return durable_sequence_;
 }
 
-size_t PackWriter::CountFitting(std::span<const Record* const> records) const {
+size_t PackWriter::CountFitting(std::span<const Copied> records) const {
   if (closed_) return 0;
   uint64_t end = end_;
   size_t count = 0;
-  for (const Record* record : records) {
-    end += RecordExtent(record->payload.size());
+  for (const Copied& record : records) {
+    end += RecordExtent(record.payload.size());
     const bool first = records_.empty() && count == 0;
     if (records_.size() + count >= context_->options.pack_records) break;
     if (end > context_->options.pack_bytes && !first) break;
@@ -76,6 +76,16 @@ size_t PackWriter::CountFitting(std::span<const Record* const> records) const {
 
 absl::StatusOr<std::vector<Place>> PackWriter::Append(
     std::span<const Record* const> records, uint64_t epoch) {
+  std::vector<Copied> copied;
+  copied.reserve(records.size());
+  for (const Record* record : records) {
+    copied.push_back({HeaderOf(*record, epoch), record->payload});
+  }
+  return AppendCopied(copied);
+}
+
+absl::StatusOr<std::vector<Place>> PackWriter::AppendCopied(
+    std::span<const Copied> records) {
   absl::MutexLock lock(&mutex_);
   records = records.first(CountFitting(records));
   if (records.empty()) return std::vector<Place>();
@@ -84,14 +94,13 @@ absl::StatusOr<std::vector<Place>> PackWriter::Append(
   std::vector<std::string_view> pieces;
   headers.reserve(records.size());
   uint64_t offset = end_;
-  for (const Record* record : records) {
-    const RecordHeader header = HeaderOf(*record, epoch);
-    headers.push_back(EncodeRecordHeader(header, header_.pack, offset));
-    entries.push_back(EntryOf(header, offset));
+  for (const Copied& record : records) {
+    headers.push_back(EncodeRecordHeader(record.header, header_.pack, offset));
+    entries.push_back(EntryOf(record.header, offset));
     pieces.push_back(headers.back());
-    pieces.push_back(record->payload);
-    pieces.push_back(PaddingAfter(*record));
-    offset += RecordExtent(record->payload.size());
+    pieces.push_back(record.payload);
+    pieces.push_back(PaddingAfter(record.payload));
+    offset += RecordExtent(record.payload.size());
   }
   const absl::Status written = file_->WriteAt(end_, pieces);
   if (!written.ok()) {

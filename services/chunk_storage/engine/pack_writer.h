@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -50,6 +51,13 @@ class PackWriter {
   // the pack takes no more.
   absl::StatusOr<std::vector<Place>> Append(
       std::span<const Record* const> records, uint64_t epoch);
+  // The same of records as they are in another pack, the headers as they are.
+  struct Copied {
+    RecordHeader header;
+    std::string_view payload;
+  };
+  absl::StatusOr<std::vector<Place>> AppendCopied(
+      std::span<const Copied> records);
   // `count` appended records are in the place table, or never will be.
   void Settle(size_t count);
 
@@ -71,7 +79,7 @@ class PackWriter {
         file_(std::move(file)) {}
 
   // How many of `records` still fit.
-  size_t CountFitting(std::span<const Record* const> records) const
+  size_t CountFitting(std::span<const Copied> records) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SyncFile(bool with_directory);
   absl::Status WriteFooter();

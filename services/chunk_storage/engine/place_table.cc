@@ -1,5 +1,9 @@
 #include "services/chunk_storage/engine/place_table.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "common/model/mark.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::chunk_storage {
@@ -179,6 +183,66 @@ absl::Status PlaceTable::Retire(std::span<const PlacedRecord> records) {
   return absl::OkStatus();
 }
 
+absl::Status PlaceTable::ChangeSealed(std::span<const RecordKey> keys,
+                                      DecideFate decide, CommitChanges commit) {
+  if (keys.empty()) return absl::OkStatus();
+  Shard& shard = shards_[ShardOf(keys[0])];
+  absl::MutexLock lock(&shard.mutex);
+  ASSIGN_OR_RETURN(const auto places, context_->places->Find(datastore_, keys));
+  std::vector<PlaceChange> changes;
+  {
+    absl::MutexLock touch_lock(&touch_mutex_);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (!places[i].has_value()) continue;
+      const Place& place = *places[i];
+      const SealedRecord record = {
+          .place = place,
+          .touch = touches_.Get(place.pack, place.ordinal),
+          .superseded = shard.unsealed.contains(keys[i])};
+      const SealedFate fate = decide(i, record);
+      if (fate.what == SealedFate::What::kKeep || record.superseded) continue;
+      PlaceChange change = {.key = keys[i], .former = place};
+      if (fate.what == SealedFate::What::kMove) {
+        change.place = fate.place;
+        // Before it moves; that it may not move only keeps more.
+        if (record.touch > touches_.floor()) {
+          touches_.Raise(fate.place.pack, fate.place.ordinal, record.touch);
+        }
+      }
+      changes.push_back(std::move(change));
+    }
+  }
+  if (changes.empty()) return absl::OkStatus();
+  uint64_t dropped = 0;
+  uint64_t dropped_bytes = 0;
+  uint64_t healed = 0;
+  for (const PlaceChange& change : changes) {
+    if (change.place.has_value()) continue;
+    ++dropped;
+    dropped_bytes += change.former.stored_length;
+    if (change.former.bad) ++healed;
+    if (IsMissingPack(change.former.pack)) ++healed;
+  }
+  RETURN_IF_ERROR(commit(std::move(changes)));
+  records_ -= dropped;
+  bytes_ -= dropped_bytes;
+  damaged_ -= healed;
+  return absl::OkStatus();
+}
+
+std::vector<RecordPrefix> PlaceTable::UnsealedPrefixes() const {
+  std::vector<RecordPrefix> prefixes;
+  for (const Shard& shard : shards_) {
+    absl::ReaderMutexLock lock(&shard.mutex);
+    for (const auto& [key, place] : shard.unsealed) {
+      if (place.bad) continue;
+      prefixes.push_back({key.kind, key.domain, MarkPrefix(key.digest)});
+    }
+  }
+  std::sort(prefixes.begin(), prefixes.end());
+  return prefixes;
+}
+
 absl::Status PlaceTable::MarkBad(const RecordKey& key, const Place& place,
                                  const std::string& why) {
   if (IsMissingPack(place.pack)) return absl::OkStatus();
@@ -231,6 +295,17 @@ uint64_t PlaceTable::floor() const {
 uint64_t PlaceTable::TouchOf(const Place& place) const {
   absl::MutexLock lock(&touch_mutex_);
   return touches_.Get(place.pack, place.ordinal);
+}
+
+uint64_t PlaceTable::CountBelow(uint32_t pack, const RecordBits& ordinals,
+                                uint64_t cut) const {
+  absl::MutexLock lock(&touch_mutex_);
+  return touches_.CountBelow(pack, ordinals, cut);
+}
+
+void PlaceTable::DropPack(uint32_t pack) {
+  absl::MutexLock lock(&touch_mutex_);
+  touches_.DropPack(pack);
 }
 
 }  // namespace cairn::chunk_storage

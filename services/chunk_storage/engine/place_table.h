@@ -12,16 +12,41 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/model/record.h"
 #include "services/chunk_storage/domain/place.h"
+#include "services/chunk_storage/domain/record_bits.h"
 #include "services/chunk_storage/domain/touch_table.h"
 #include "services/chunk_storage/engine/datastore_state.h"
 #include "services/chunk_storage/engine/store_context.h"
+#include "services/chunk_storage/storage/place_store.h"
 
 namespace cairn::chunk_storage {
+
+// A record that has its place in a sealed pack, as it is at this moment.
+struct SealedRecord {
+  Place place;
+  uint64_t touch = 0;
+  // It has a newer place in a pack that is not sealed; this one stays for now.
+  bool superseded = false;
+};
+// What becomes of it.
+struct SealedFate {
+  enum class What { kKeep, kDrop, kMove };
+  What what = What::kKeep;
+  Place place;  // kMove: where its bytes are too, synced, in a sealed pack
+};
+
+// Kinds, domains and first bytes of digests; orders as the keys do.
+struct RecordPrefix {
+  RecordKind kind = RecordKind::kChunk;
+  Domain domain;
+  uint64_t prefix = 0;
+  friend auto operator<=>(const RecordPrefix&, const RecordPrefix&) = default;
+};
 
 // Where every record of one datastore is, and what was promised about it.
 // Places in packs that are not sealed are kept here, the others in the
@@ -31,6 +56,13 @@ namespace cairn::chunk_storage {
 // shard, and an answer "present" is given only after the touch was raised
 // under that lock. Locks of shards are never held together, and only the
 // lock of the touches and the DatastoreState's are taken inside one.
+//
+// A row of a sealed place may only go, or point elsewhere, by ChangeSealed:
+// under the shard's lock, and never while a pack is being sealed. Then a record
+// that has an unsealed place has, besides, at most a row that this place
+// supersedes (a bad one, or of a missing pack), which ChangeSealed leaves; and
+// one that has none is where its row says. Were a row removed beside a seal, it
+// could be the very row that the seal has just written and not yet retired.
 // Thread-safe.
 class PlaceTable {
  public:
@@ -80,6 +112,25 @@ class PlaceTable {
   // missing. Not one of a missing pack: its file may come back.
   absl::Status MarkBad(const RecordKey& key, const Place& place,
                        const std::string& why);
+  // Decides about records of sealed packs, all of one shard, under its lock:
+  // `decide` gets the index of each key that has a place in a sealed pack.
+  // `commit` writes what changes, if anything, before the lock goes; after an
+  // error of it nothing has changed. Nobody seals a pack meanwhile. Hand in few
+  // keys: pins of the shard wait.
+  using DecideFate =
+      absl::FunctionRef<SealedFate(size_t index, const SealedRecord& record)>;
+  using CommitChanges =
+      absl::FunctionRef<absl::Status(std::vector<PlaceChange> changes)>;
+  absl::Status ChangeSealed(std::span<const RecordKey> keys, DecideFate decide,
+                            CommitChanges commit);
+  // Every key is of one of kShards shards.
+  static constexpr size_t kShards = 32;
+  static size_t ShardOf(const RecordKey& key) {
+    return key.digest.bytes.back() % kShards;
+  }
+  // Of all records with a good place in a pack that is not sealed, sorted.
+  std::vector<RecordPrefix> UnsealedPrefixes() const;
+
   // So many damage rows were added.
   void DamageFound(uint64_t count) { damaged_ += count; }
   // So many damage rows were removed and records of missing packs replaced.
@@ -89,13 +140,17 @@ class PlaceTable {
   uint64_t floor() const;
   // What a sweep compares with its cut.
   uint64_t TouchOf(const Place& place) const;
+  // How many of these records of a pack are touched below `cut`.
+  uint64_t CountBelow(uint32_t pack, const RecordBits& ordinals,
+                      uint64_t cut) const;
+  // Forgets the touches of a pack that is gone.
+  void DropPack(uint32_t pack);
 
   uint64_t record_count() const { return records_; }
   uint64_t record_bytes() const { return bytes_; }
   uint64_t damaged_count() const { return damaged_; }
 
  private:
-  static constexpr size_t kShards = 32;
   struct Shard {
     mutable absl::Mutex mutex;
     absl::flat_hash_map<RecordKey, Place> unsealed ABSL_GUARDED_BY(mutex);
@@ -103,9 +158,6 @@ class PlaceTable {
   // Indexes into a list of keys, by shard.
   using ByShard = std::array<std::vector<size_t>, kShards>;
 
-  static size_t ShardOf(const RecordKey& key) {
-    return key.digest.bytes.back() % kShards;
-  }
   // Places of the keys at `indexes`, all of `shard`; sealed ones by one read.
   // Those in missing packs are bad.
   absl::StatusOr<std::vector<std::optional<Place>>> Lookup(

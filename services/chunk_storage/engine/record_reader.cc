@@ -17,7 +17,16 @@ absl::Status Damaged(const RecordKey& key, std::string why) {
       reason::kRecordDamaged, {{"record", key.ToString()}});
 }
 
+// Of one record while it is read: more than any sweep does in the time of one.
+constexpr int kMaxMoves = 8;
+
 }  // namespace
+
+absl::Status MissingRecord(const RecordKey& key) {
+  return WithReason(
+      absl::DataLossError(absl::StrCat(key.ToString(), " is not stored")),
+      reason::kRecordMissing, {{"record", key.ToString()}});
+}
 
 absl::StatusOr<Record> RecordReader::ReadAt(const RecordKey& key,
                                             const Place& place) const {
@@ -31,7 +40,8 @@ absl::StatusOr<Record> RecordReader::ReadAt(const RecordKey& key,
 
 absl::StatusOr<Record> RecordReader::Read(const RecordKey& key,
                                           Place place) const {
-  // Twice at most: a record moves when it is healed, and rarely.
+  // A record moves when it is healed, and when a sweep copies it to another
+  // pack; its former pack may be gone then.
   for (int attempt = 0;; ++attempt) {
     RETURN_IF_ERROR(context_->latch->Check());
     if (place.bad) {
@@ -46,7 +56,8 @@ absl::StatusOr<Record> RecordReader::Read(const RecordKey& key,
     }
     if (!absl::IsDataLoss(record.status())) return record.status();
     ASSIGN_OR_RETURN(const auto now, places_->Find(std::span(&key, 1)));
-    if (attempt == 0 && now[0].has_value() && !now[0]->SameBytes(place)) {
+    if (!now[0].has_value()) return MissingRecord(key);  // a sweep dropped it
+    if (attempt < kMaxMoves && !now[0]->SameBytes(place)) {
       place = *now[0];
       continue;
     }

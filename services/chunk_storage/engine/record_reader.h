@@ -13,6 +13,9 @@
 
 namespace cairn::chunk_storage {
 
+// DataLoss, RECORD_MISSING.
+absl::Status MissingRecord(const RecordKey& key);
+
 // Reads records of one datastore and proves them. Thread-safe.
 class RecordReader {
  public:
@@ -21,7 +24,8 @@ class RecordReader {
       : context_(context), packs_(packs), places_(places) {}
 
   // DataLoss (RECORD_DAMAGED): the bytes do not prove; the record is marked
-  // bad now. A record that moved since `place` was looked up is found again.
+  // bad now. (RECORD_MISSING): it is not stored any more. A record that moved
+  // since `place` was looked up is found again.
   absl::StatusOr<Record> Read(const RecordKey& key, Place place) const;
 
   absl::StatusOr<std::vector<std::optional<Place>>> Find(

@@ -78,6 +78,7 @@ class RepositoryHarness {
   RecordingFatalErrorSink& fatal_errors() { return *fatal_errors_; }
   Metrics& metrics() { return metrics_; }
   std::mt19937_64& random() { return random_; }
+  FakeClock& clock() { return clock_; }
 
   // The datastore in use, and calls on it.
   const DatastoreRef& datastore() const { return datastore_; }

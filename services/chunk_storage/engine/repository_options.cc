@@ -29,6 +29,7 @@ absl::Status RepositoryOptions::Validate() const {
   RETURN_IF_ERROR(
       CheckRange("touch_memory_bytes", touch_memory_bytes, 1024, 1024 * kGiB));
   RETURN_IF_ERROR(CheckRange("read_window_bytes", read_window_bytes, 1, kGiB));
+  RETURN_IF_ERROR(CheckRange("verify_parallelism", verify_parallelism, 1, 64));
   return CheckRange("read_parallelism", read_parallelism, 1, 64);
 }
 

@@ -29,6 +29,10 @@ struct RepositoryOptions {
   // Reads of one Get at the same time.
   uint32_t read_parallelism = 4;
 
+  // Threads that one verify keeps busy. Each holds up to 8 MiB, or four
+  // records.
+  uint32_t verify_parallelism = 2;
+
   // InvalidArgument names the field.
   absl::Status Validate() const;
 };

@@ -16,6 +16,8 @@ absl::Status SpaceGate::CheckAppend(uint64_t bytes) {
   return Check(bytes, pack_bytes_);
 }
 
+absl::Status SpaceGate::CheckCopy(uint64_t bytes) { return Check(bytes, 0); }
+
 absl::Status SpaceGate::Check(uint64_t bytes, uint64_t kept_free) {
   ASSIGN_OR_RETURN(const uint64_t free_bytes, packs_->FreeBytes());
   if (free_bytes >= kept_free && free_bytes - kept_free >= bytes) {

@@ -25,6 +25,9 @@ class SpaceGate {
   absl::Status CheckPut(uint64_t bytes);
   // The same; may use the reserve.
   absl::Status CheckAppend(uint64_t bytes);
+  // The same for a copy that frees more than it takes: what is kept free is
+  // for it.
+  absl::Status CheckCopy(uint64_t bytes);
 
  private:
   absl::Status Check(uint64_t bytes, uint64_t kept_free);

@@ -89,6 +89,7 @@ absl::StatusOr<RebuiltDatastore> RebuildDatastore(const StoreContext* context,
   ASSIGN_OR_RETURN(const std::vector<Uuid> files,
                    context->packs->ListPacks(row.ref.uuid));
   for (const SealedPack& pack : sealed) {
+    if (pack.dead) continue;
     if (!std::binary_search(files.begin(), files.end(), pack.uuid)) {
       return absl::AbortedError(absl::StrCat(
           "pack ", pack.uuid.ToString(), " of datastore ",

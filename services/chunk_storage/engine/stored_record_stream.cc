@@ -6,10 +6,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/chunk_storage/engine/repository_options.h"
 
@@ -17,12 +15,6 @@ namespace cairn::chunk_storage {
 namespace {
 
 constexpr size_t kKeysPerLookup = 256;
-
-absl::Status Missing(const RecordKey& key) {
-  return WithReason(
-      absl::DataLossError(absl::StrCat(key.ToString(), " is not stored")),
-      reason::kRecordMissing, {{"record", key.ToString()}});
-}
 
 }  // namespace
 
@@ -109,7 +101,7 @@ absl::Status StoredRecordStream::Fill() {
       added_bytes += place->stored_length;
     } else {
       slot->phase = ReadAhead::Phase::kDone;
-      slot->result = Missing(slot->key);
+      slot->result = MissingRecord(slot->key);
     }
     added.push_back(std::move(slot));
   }

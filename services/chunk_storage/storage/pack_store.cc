@@ -50,6 +50,9 @@ std::string PackStore::DatastorePath(const Uuid& datastore) const {
 std::string PackStore::PackDirectory(const Uuid& datastore) const {
   return absl::StrCat(DatastorePath(datastore), "/packs");
 }
+std::string PackStore::AuditDirectory(const Uuid& datastore) const {
+  return absl::StrCat(DatastorePath(datastore), "/audit");
+}
 std::string PackStore::PackPath(const Uuid& datastore, const Uuid& pack) const {
   return absl::StrCat(PackDirectory(datastore), "/", pack.ToString(),
                       kPackSuffix);
@@ -94,8 +97,10 @@ absl::StatusOr<std::unique_ptr<File>> PackStore::OpenForRecovery(
 
 absl::StatusOr<std::shared_ptr<const File>> PackStore::OpenForRead(
     const Uuid& datastore, const Uuid& pack) {
+  uint64_t removals = 0;
   {
     absl::MutexLock lock(&mutex_);
+    removals = removals_;
     const auto it = open_.find(pack);
     if (it != open_.end()) {
       recent_.splice(recent_.begin(), recent_, it->second);
@@ -106,7 +111,8 @@ absl::StatusOr<std::shared_ptr<const File>> PackStore::OpenForRead(
                    files_->OpenForRead(PackPath(datastore, pack)));
   std::shared_ptr<const File> file = std::move(opened);
   absl::MutexLock lock(&mutex_);
-  if (open_.contains(pack)) return file;  // another caller was faster
+  // Another caller was faster, or it may have been removed meanwhile.
+  if (open_.contains(pack) || removals != removals_) return file;
   recent_.emplace_front(pack, file);
   open_[pack] = recent_.begin();
   if (recent_.size() > kMaxOpenFiles) {

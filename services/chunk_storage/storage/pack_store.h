@@ -39,7 +39,7 @@ class PackStore {
   absl::StatusOr<std::unique_ptr<File>> CreatePack(const Uuid& datastore,
                                                    const Uuid& pack);
   absl::Status SyncPackDirectory(const Uuid& datastore);
-  // NotFound: no such file. Not durable.
+  // NotFound: no such file. Not durable. Who has the file open may go on.
   absl::Status RemovePack(const Uuid& datastore, const Uuid& pack);
 
   // NotFound: no such file.
@@ -49,6 +49,10 @@ class PackStore {
                                                           const Uuid& pack);
 
   absl::StatusOr<uint64_t> FreeBytes() const;
+
+  // The file system, and where the datastore keeps what is no pack.
+  FileSystem* files() const { return files_; }
+  std::string AuditDirectory(const Uuid& datastore) const;
 
  private:
   using Recent = std::list<std::pair<Uuid, std::shared_ptr<const File>>>;
@@ -66,6 +70,7 @@ class PackStore {
   absl::Mutex mutex_;
   Recent recent_ ABSL_GUARDED_BY(mutex_);  // most recently used first
   absl::flat_hash_map<Uuid, Recent::iterator> open_ ABSL_GUARDED_BY(mutex_);
+  uint64_t removals_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cairn::chunk_storage

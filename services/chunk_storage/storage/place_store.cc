@@ -63,6 +63,15 @@ std::string DamagedValue(const std::string& why, absl::Time time) {
   return row.SerializeAsString();
 }
 
+// 0: no time.
+int64_t NanosOf(const std::optional<absl::Time>& time) {
+  return time.has_value() ? absl::ToUnixNanos(*time) : 0;
+}
+std::optional<absl::Time> TimeOf(int64_t nanos) {
+  if (nanos == 0) return std::nullopt;
+  return absl::FromUnixNanos(nanos);
+}
+
 std::string PackValue(const SealedPack& pack) {
   record::v1::SealedPackRow row;
   row.set_format_version(kFormatVersion);
@@ -77,6 +86,10 @@ std::string PackValue(const SealedPack& pack) {
   row.set_duplicate_records(pack.duplicate_records);
   row.set_damaged_records(pack.damaged_records);
   row.set_unnamed_bytes(pack.unnamed_bytes);
+  row.set_proof_time_nanos(NanosOf(pack.proof_time));
+  row.set_presence_time_nanos(NanosOf(pack.presence_time));
+  row.set_seal_time_nanos(NanosOf(pack.seal_time));
+  row.set_dead(pack.dead);
   return row.SerializeAsString();
 }
 
@@ -107,7 +120,11 @@ absl::StatusOr<SealedPack> DecodePack(std::string_view key,
                     .highest_epoch = row.highest_epoch(),
                     .duplicate_records = row.duplicate_records(),
                     .damaged_records = row.damaged_records(),
-                    .unnamed_bytes = row.unnamed_bytes()};
+                    .unnamed_bytes = row.unnamed_bytes(),
+                    .proof_time = TimeOf(row.proof_time_nanos()),
+                    .presence_time = TimeOf(row.presence_time_nanos()),
+                    .seal_time = TimeOf(row.seal_time_nanos()),
+                    .dead = row.dead()};
 }
 
 }  // namespace
@@ -173,11 +190,15 @@ absl::StatusOr<uint64_t> PlaceStore::CountDamaged(uint32_t datastore) const {
 }
 
 absl::StatusOr<std::vector<DamagedRecord>> PlaceStore::ListDamaged(
-    uint32_t datastore, size_t limit) const {
+    uint32_t datastore, size_t limit,
+    const std::optional<RecordKey>& after) const {
   const std::unique_ptr<KvView> view = kv_->NewView();
   const std::string prefix = DatastorePrefix(datastore);
+  // The least string above a key is the key and a zero.
+  const std::string first =
+      after.has_value() ? EncodePlaceKey(datastore, *after) + '\0' : prefix;
   const std::unique_ptr<KvCursor> cursor =
-      view->Scan(kDamaged, prefix, PrefixEnd(prefix));
+      view->Scan(kDamaged, first, PrefixEnd(prefix));
   std::vector<DamagedRecord> records;
   for (; cursor->Valid() && records.size() < limit; cursor->Next()) {
     ASSIGN_OR_RETURN(const RecordKey key, DecodePlaceKey(cursor->key()));
@@ -204,6 +225,26 @@ absl::StatusOr<CountsByKind> PlaceStore::CountPlaces(uint32_t datastore) const {
   }
   RETURN_IF_ERROR(cursor->status());
   return counts;
+}
+
+std::string_view PlaceCursor::raw_key() const {
+  return cursor_->key().substr(4);
+}
+
+absl::StatusOr<RecordKey> PlaceCursor::key() const {
+  return DecodePlaceKey(cursor_->key());
+}
+
+absl::StatusOr<Place> PlaceCursor::place() const {
+  return DecodePlace(cursor_->value());
+}
+
+PlaceCursor PlaceStore::ScanPlaces(uint32_t datastore) const {
+  std::unique_ptr<KvView> view = kv_->NewView();
+  const std::string prefix = DatastorePrefix(datastore);
+  std::unique_ptr<KvCursor> cursor =
+      view->Scan(kPlaces, prefix, PrefixEnd(prefix));
+  return PlaceCursor(std::move(view), std::move(cursor));
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> PlaceStore::GetRows(
@@ -268,6 +309,46 @@ absl::Status PlaceStore::CommitSealed(const SealBatch& batch) {
               DatastoreValue(batch.datastore));
   changes.Put(kPacks, PackKey(datastore, batch.pack.number),
               PackValue(batch.pack));
+  return kv_->Commit(changes, Durability::kBuffered);
+}
+
+absl::Status PlaceStore::CommitSweep(uint32_t datastore,
+                                     const SweepBatch& batch) {
+  KvBatch changes;
+  changes.set_passes_gate(true);  // the way to free space
+  for (const PlaceChange& change : batch.changes) {
+    const std::string key = EncodePlaceKey(datastore, change.key);
+    if (change.place.has_value()) {
+      changes.Put(kPlaces, key, EncodePlace(*change.place));
+      continue;
+    }
+    changes.Remove(kPlaces, key);
+    if (change.former.bad) changes.Remove(kDamaged, key);
+  }
+  for (const SealedPack& pack : batch.packs) {
+    changes.Put(kPacks, PackKey(datastore, pack.number), PackValue(pack));
+  }
+  return kv_->Commit(changes, Durability::kBuffered);
+}
+
+absl::Status PlaceStore::SavePacks(uint32_t datastore,
+                                   std::span<const SealedPack> packs,
+                                   Durability durability) {
+  KvBatch changes;
+  changes.set_passes_gate(true);
+  for (const SealedPack& pack : packs) {
+    changes.Put(kPacks, PackKey(datastore, pack.number), PackValue(pack));
+  }
+  return kv_->Commit(changes, durability);
+}
+
+absl::Status PlaceStore::RemovePackRows(uint32_t datastore,
+                                        std::span<const uint32_t> numbers) {
+  KvBatch changes;
+  changes.set_passes_gate(true);
+  for (const uint32_t number : numbers) {
+    changes.Remove(kPacks, PackKey(datastore, number));
+  }
   return kv_->Commit(changes, Durability::kBuffered);
 }
 

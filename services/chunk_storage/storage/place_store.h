@@ -2,9 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,6 +48,13 @@ struct SealedPack {
   uint64_t duplicate_records = 0;
   uint64_t damaged_records = 0;
   uint64_t unnamed_bytes = 0;
+  // When every record here was last proved, and when the file was last seen
+  // to be there with all of them.
+  std::optional<absl::Time> proof_time;
+  std::optional<absl::Time> presence_time;
+  std::optional<absl::Time> seal_time;  // none: not known
+  // No place is in it: its file may be removed, and is not read again.
+  bool dead = false;
 };
 
 // A record that has no copy that proves.
@@ -70,6 +80,43 @@ struct SealBatch {
   absl::Time time;
 };
 
+// One record of a sealed pack that is dropped, or moves to another one.
+struct PlaceChange {
+  RecordKey key;
+  Place former;
+  std::optional<Place> place;  // none: dropped, and its damage row with it
+};
+
+// A step of a sweep, in one batch.
+struct SweepBatch {
+  std::vector<PlaceChange> changes;
+  std::vector<SealedPack> packs;  // rows that change by it
+};
+
+// The places of one datastore in order of key, as they were when the cursor
+// was made. Not thread-safe; goes before its store.
+class PlaceCursor {
+ public:
+  // `cursor` reads `view`, over keys of one datastore.
+  PlaceCursor(std::unique_ptr<KvView> view, std::unique_ptr<KvCursor> cursor)
+      : view_(std::move(view)), cursor_(std::move(cursor)) {}
+
+  bool Valid() const { return cursor_->Valid(); }
+  void Next() { cursor_->Next(); }
+  // As of KvCursor: an error is no end.
+  absl::Status status() const { return cursor_->status(); }
+
+  // Without the datastore, and undecoded (place_codec.h): sorts as the key.
+  std::string_view raw_key() const;
+  // DataLoss: the row does not decode.
+  absl::StatusOr<RecordKey> key() const;
+  absl::StatusOr<Place> place() const;
+
+ private:
+  const std::unique_ptr<KvView> view_;
+  const std::unique_ptr<KvCursor> cursor_;
+};
+
 // What chunk_storage remembers beside the packs, over a KvStore: where each
 // record of a sealed pack is, which packs are sealed, what is damaged, and
 // the numbers of each datastore. Everything here but generation, token and loss
@@ -92,9 +139,12 @@ class PlaceStore {
   // By ascending number.
   absl::StatusOr<std::vector<SealedPack>> ListPacks(uint32_t datastore) const;
   absl::StatusOr<uint64_t> CountDamaged(uint32_t datastore) const;
-  // The first `limit`, by key.
-  absl::StatusOr<std::vector<DamagedRecord>> ListDamaged(uint32_t datastore,
-                                                         size_t limit) const;
+  // The first `limit` behind `after`, by key.
+  absl::StatusOr<std::vector<DamagedRecord>> ListDamaged(
+      uint32_t datastore, size_t limit,
+      const std::optional<RecordKey>& after = std::nullopt) const;
+  // Does not fill the caches of the store.
+  PlaceCursor ScanPlaces(uint32_t datastore) const;
   // Records with a good place. Walks all places.
   absl::StatusOr<CountsByKind> CountPlaces(uint32_t datastore) const;
 
@@ -107,6 +157,15 @@ class PlaceStore {
 
   // Not synced: a lost batch only means that recovery seals the pack again.
   absl::Status CommitSealed(const SealBatch& batch);
+
+  // Not synced: a lost batch only means that the records are garbage again.
+  absl::Status CommitSweep(uint32_t datastore, const SweepBatch& batch);
+  // Writes these rows.
+  absl::Status SavePacks(uint32_t datastore, std::span<const SealedPack> packs,
+                         Durability durability);
+  // Not synced.
+  absl::Status RemovePackRows(uint32_t datastore,
+                              std::span<const uint32_t> numbers);
 
   // Remembers the damage, synced. Also replaces the record's place row if
   // `place_is_stored`: `place` then has its bad bit set.
