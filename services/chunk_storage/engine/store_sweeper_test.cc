@@ -251,6 +251,33 @@ TEST_F(StoreSweeperTest, AHigherTokenEndsASweep) {
   EXPECT_THAT(begun.status(), IsReason(reason::kStaleToken));
 }
 
+TEST_F(StoreSweeperTest, AHigherTokenEndsASweepInItsMiddle) {
+  PutChunks(0, 40);
+  ASSERT_OK(sweep_->Begin(kCut));
+  ASSERT_OK(sweep_->Mark(Every(2, 40)));
+  // It copies slowly, and before anything has moved it is overtaken.
+  store_.test_executor().ScheduleAfter(absl::Seconds(1), [this] {
+    ASSERT_OK(store_.repository().ShowToken(store_.call(), store_.datastore(),
+                                            {.token = sweep_->token() + 1,
+                                             .epoch = 1,
+                                             .sequence = ~uint64_t{0}}));
+  });
+  const std::vector<uint32_t> packs = sweep_->PackNumbers();
+  const auto swept = sweep_->SweepOne(store_.call(),
+                                      {.set = SweepHarness::kSet,
+                                       .token = sweep_->token(),
+                                       .packs = packs,
+                                       .compact = packs,
+                                       .copy_bytes_per_second = 10'000});
+  EXPECT_THAT(swept.status(), IsReason(reason::kSweepLost));
+  ExpectExactly(Every(2, 40), 40);
+  // What it left is swept by the next one.
+  sweep_->set_token(sweep_->token() + 1);
+  ASSERT_OK(sweep_->Run(kCut, Every(2, 40)));
+  EXPECT_EQ(store_.Statistics().pack_bytes, FileBytes());
+  ExpectExactly(Every(2, 40), 40);
+}
+
 TEST_F(StoreSweeperTest, AnIndexThatIsBehindMayNotSweep) {
   const Record event = RawRecord(RecordKind::kEvent, "event", 9);
   ASSERT_OK(store_.repository().Append(store_.call(), store_.datastore(),

@@ -13,6 +13,7 @@ TestMarks::TestMarks(const std::map<RecordKey, MarkHolder>& marked,
                      size_t per_run, absl::Status error)
     : error_(std::move(error)) {
   for (const auto& [key, holder] : marked) {
+    if (key.kind == RecordKind::kEvent) continue;  // none is ever marked
     const Mark mark = {.prefix = MarkPrefix(key.digest), .holder = holder};
     if (runs_.empty() || runs_.back().kind != key.kind ||
         runs_.back().domain != key.domain ||
