@@ -114,8 +114,8 @@ class SweepStressTest : public ::testing::Test {
       const Record chunk = Chunk(number);
       switch (random() % 5) {
         case 0: {
-          const auto reply = store_.repository().Pin(
-              store_.call(), session, std::span(&chunk.key, 1));
+          const auto reply = store_.repository().Pin(store_.call(), session,
+                                                     std::span(&chunk.key, 1));
           ASSERT_OK(reply);
           if (reply->present[0]) mine.insert(number);
           break;
@@ -181,23 +181,21 @@ class SweepStressTest : public ::testing::Test {
 };
 
 TEST_F(SweepStressTest, NothingIsLostThatALiveSessionOrAListHolds) {
-  std::atomic<bool> ended = false;
+  std::atomic<int> writers = kWriters;
   absl::BlockingCounter left(kWriters + 1);
   for (int worker = 0; worker < kWriters; ++worker) {
     ASSERT_OK(workers_->Schedule([&, worker] {
       std::mt19937_64 random(seed_ + static_cast<uint64_t>(worker));
-      while (!ended && !HasFailure()) {
+      for (int session = 0; session < 200 && !HasFailure(); ++session) {
         RunSession(random, static_cast<uint8_t>(worker + 1));
       }
+      --writers;
       left.DecrementCount();
     }));
   }
   ASSERT_OK(workers_->Schedule([&] {
     std::mt19937_64 random(seed_ + 100);
-    for (int sweep = 0; sweep < 60 && !HasFailure(); ++sweep) {
-      RunSweep(random);
-    }
-    ended = true;
+    while (writers > 0 && !HasFailure()) RunSweep(random);
     left.DecrementCount();
   }));
   left.Wait();
