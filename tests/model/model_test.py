@@ -150,9 +150,6 @@ EXHAUSTIVE = {
     "two_writers_reader": sweep(
         "RECORDS=1 WRITERS=2 FORGET UNDELETE EXPIRY READER",
         "the same with one sweeper, and a restore"),
-    "restart_four_sweeps": sweep(
-        "RECORDS=1 SWEEPERS=2 SWEEPS=2 BASE FORGET EXPIRY RESTART",
-        "one writer and restarts, four sweeps of two sweepers"),
     "restart_two_records": sweep(
         "SWEEPERS=2 BASE FORGET EXPIRY RESTART",
         "one writer and restarts, late sweeper"),
