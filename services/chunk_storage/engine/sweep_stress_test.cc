@@ -176,8 +176,8 @@ class SweepStressTest : public ::testing::Test {
   RepositoryHarness store_;
   std::unique_ptr<SweepHarness> sweep_;
   Catalog catalog_;
-  uint64_t dropped_ = 0;
-  uint64_t copied_ = 0;
+  std::atomic<uint64_t> dropped_ = 0;
+  std::atomic<uint64_t> copied_ = 0;
 };
 
 TEST_F(SweepStressTest, NothingIsLostThatALiveSessionOrAListHolds) {
@@ -186,7 +186,10 @@ TEST_F(SweepStressTest, NothingIsLostThatALiveSessionOrAListHolds) {
   for (int worker = 0; worker < kWriters; ++worker) {
     ASSERT_OK(workers_->Schedule([&, worker] {
       std::mt19937_64 random(seed_ + static_cast<uint64_t>(worker));
-      for (int session = 0; session < 200 && !HasFailure(); ++session) {
+      for (int session = 0;
+           !HasFailure() &&
+           (session < 200 || (copied_ == 0 && session < 20'000));
+           ++session) {
         RunSession(random, static_cast<uint8_t>(worker + 1));
       }
       --writers;
