@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/schedule/calendar_event.h"
-#include "common/schedule/time_zone.h"
 #include "common/testing/status_matchers.h"
+#include "common/time/time_zone.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,7 +21,7 @@ std::vector<std::string> Events(std::string_view event,
                                 std::string_view after,
                                 std::string_view until) {
   std::vector<std::string> times;
-  const auto zone = FindTimeZone(zone_name);
+  const auto zone = LoadTimeZone(zone_name);
   const auto parsed = CalendarEvent::Parse(event);
   EXPECT_OK(zone);
   EXPECT_OK(parsed);

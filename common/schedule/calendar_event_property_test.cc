@@ -10,9 +10,9 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/schedule/calendar_event.h"
-#include "common/schedule/time_zone.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
+#include "common/time/time_zone.h"
 #include "gtest/gtest.h"
 
 namespace cairn {
@@ -186,7 +186,7 @@ TEST_F(CalendarEventPropertyTest, FindsWhatAWalkFinds) {
   size_t fired = 0;
   for (int round = 0; round < 120; ++round) {
     const Place& place = places[static_cast<size_t>(round) % std::size(places)];
-    ASSERT_OK_AND_ASSIGN(const absl::TimeZone zone, FindTimeZone(place.zone));
+    ASSERT_OK_AND_ASSIGN(const absl::TimeZone zone, LoadTimeZone(place.zone));
     const NaiveEvent naive = DrawEvent(place.wall);
     SCOPED_TRACE(absl::StrCat(naive.text, " in ", place.zone));
     ASSERT_OK_AND_ASSIGN(const CalendarEvent event,

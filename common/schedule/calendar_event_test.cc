@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/schedule/time_zone.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
@@ -390,25 +389,6 @@ TEST(CalendarEventTest, RandomTextsNeverCrashAndGoodOnesHaveANormalForm) {
     ASSERT_TRUE(!next.has_value() || *next > now) << text;
   }
   EXPECT_GT(good, 100) << "the pieces no longer make events";
-}
-
-TEST(TimeZoneTest, FindsZonesOfTheDatabaseOnly) {
-  EXPECT_THAT(FindTimeZone(""), IsOkAndHolds(kUtc));
-  EXPECT_THAT(FindTimeZone("UTC"), IsOkAndHolds(kUtc));
-  ASSERT_OK_AND_ASSIGN(const absl::TimeZone vienna,
-                       FindTimeZone("Europe/Vienna"));
-  EXPECT_EQ(vienna.name(), "Europe/Vienna");
-  for (const std::string& name :
-       {std::string("Europe/Wien"), std::string("/etc/passwd"),
-        std::string("../../etc/localtime"), std::string("localtime"),
-        std::string("file:UTC"), std::string("Europe//Vienna"),
-        std::string("Europe/"), std::string("UTC\0", 4),
-        std::string(65, 'a')}) {
-    EXPECT_THAT(FindTimeZone(name),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr("is not in the time zone database")))
-        << name;
-  }
 }
 
 }  // namespace

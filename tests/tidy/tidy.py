@@ -27,7 +27,7 @@ PURE_COMMON = (
     "schedule", "status", "testing", "text",
 )
 # Headers of the other parts that are as pure.
-PURE_HEADERS = ("common/pack/pack_format.h",)
+PURE_HEADERS = ("common/pack/pack_format.h", "common/time/time_zone.h")
 # What the program beside the services may use.
 CLIENT_COMMON_BANNED = ("kv", "rocks", "server")
 

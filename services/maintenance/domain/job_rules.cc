@@ -5,9 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/model/names.h"
 #include "common/schedule/calendar_event.h"
-#include "common/schedule/time_zone.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "common/time/time_zone.h"
 #include "services/maintenance/domain/text_rules.h"
 
 namespace cairn::maintenance {
@@ -21,12 +21,17 @@ bool IsOutOfReach(absl::Time counts_from, absl::Time now) {
   return counts_from > now + kClockTolerance;
 }
 
+absl::StatusOr<absl::TimeZone> ZoneOf(const Job& job) {
+  return job.time_zone.empty() ? absl::UTCTimeZone()
+                               : LoadTimeZone(job.time_zone);
+}
+
 // The first event that counts.
 absl::StatusOr<std::optional<absl::Time>> FirstEvent(const Job& job,
                                                      absl::Time counts_from) {
   ASSIGN_OR_RETURN(const CalendarEvent event,
                    CalendarEvent::Parse(job.schedule));
-  ASSIGN_OR_RETURN(const absl::TimeZone zone, FindTimeZone(job.time_zone));
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(job));
   return event.Next(counts_from, zone);
 }
 
@@ -53,7 +58,7 @@ absl::Status ValidateJob(const Job& job) {
     RETURN_IF_ERROR(
         WithContext(CalendarEvent::Parse(job.schedule).status(), "schedule"));
   }
-  return FindTimeZone(job.time_zone).status();
+  return ZoneOf(job).status();
 }
 
 absl::StatusOr<DueDecision> DecideDue(const Job& job, const JobState& state,
