@@ -13,6 +13,7 @@ Options::Options() {
   index.page_cache_bytes = 8 * kMiB;
   index.block_cache_bytes = 8 * kMiB;
   index.write_buffer_bytes = 8 * kMiB;
+  index.sweep_memory_bytes = 32 * kMiB;
   chunk_storage.block_cache_bytes = 24 * kMiB;
   chunk_storage.write_buffer_bytes = 8 * kMiB;
   chunk_storage.repository.touch_memory_bytes = 16 * kMiB;

@@ -81,7 +81,7 @@ class GrpcIndex final : public SweptIndex {
     options.listen = {absl::StrCat("unix:", directory_.Join("socket"))};
     options.worker_threads = 1;
     options.rpc_threads = 1;
-    options.max_streams = 1;
+    options.max_streams = 16;  // one that has ended may still be seen as open
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(std::make_unique<FrontService>(&index_->engine()));
     auto server =
