@@ -8,11 +8,11 @@
 #include "cairn/ingest/v1/backup_service.grpc.pb.h"
 #include "cairn/ingest/v1/catalog_service.grpc.pb.h"
 #include "cairn/ingest/v1/restore_service.grpc.pb.h"
+#include "client/remote/grpc_channel.h"
 #include "client/remote/grpc_read_stream.h"
 #include "client/remote/grpc_unary.h"
 #include "client/remote/grpc_write_stream.h"
 #include "client/remote/rate_limiter.h"
-#include "common/rpc/channel.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
@@ -26,14 +26,6 @@ constexpr absl::Duration kFinishTimeout = absl::Minutes(10);
 // Best effort, while the user waits for the prompt.
 constexpr absl::Duration kAbortTimeout = absl::Seconds(5);
 
-// The callback form of a stub's method.
-#define CAIRN_START(stub, method)                                 \
-  [this](grpc::ClientContext* context, const auto* start_request, \
-         auto* start_response, auto done) {                       \
-    stub->async()->method(context, start_request, start_response, \
-                          std::move(done));                       \
-  }
-
 class GrpcBackupRemote final : public BackupRemote {
  public:
   GrpcBackupRemote(std::shared_ptr<grpc::Channel> channel, const Clock* clock,
@@ -46,7 +38,7 @@ class GrpcBackupRemote final : public BackupRemote {
   absl::StatusOr<GetCapabilitiesResponse> GetCapabilities() override {
     return CallUnary<GetCapabilitiesResponse>(
         *clock_, interrupt_, kCallTimeout, GetCapabilitiesRequest(),
-        CAIRN_START(stub_, GetCapabilities));
+        CAIRN_UNARY(stub_, GetCapabilities));
   }
 
   absl::StatusOr<model::v1::Session> OpenSession(
@@ -54,7 +46,7 @@ class GrpcBackupRemote final : public BackupRemote {
     ASSIGN_OR_RETURN(OpenSessionResponse response,
                      CallUnary<OpenSessionResponse>(
                          *clock_, interrupt_, kCallTimeout, request,
-                         CAIRN_START(stub_, OpenSession)));
+                         CAIRN_UNARY(stub_, OpenSession)));
     return std::move(*response.mutable_session());
   }
 
@@ -65,7 +57,7 @@ class GrpcBackupRemote final : public BackupRemote {
     ASSIGN_OR_RETURN(
         GetSessionResponse response,
         CallUnary<GetSessionResponse>(*clock_, interrupt_, kCallTimeout,
-                                      request, CAIRN_START(stub_, GetSession)));
+                                      request, CAIRN_UNARY(stub_, GetSession)));
     return std::move(*response.mutable_session());
   }
 
@@ -74,7 +66,7 @@ class GrpcBackupRemote final : public BackupRemote {
     ASSIGN_OR_RETURN(FinishSessionResponse response,
                      CallUnary<FinishSessionResponse>(
                          *clock_, interrupt_, kFinishTimeout, request,
-                         CAIRN_START(stub_, FinishSession)));
+                         CAIRN_UNARY(stub_, FinishSession)));
     return std::move(*response.mutable_snapshot());
   }
 
@@ -83,7 +75,7 @@ class GrpcBackupRemote final : public BackupRemote {
     request.set_name(name);
     return CallUnary<AbortSessionResponse>(*clock_, nullptr, kAbortTimeout,
                                            request,
-                                           CAIRN_START(stub_, AbortSession))
+                                           CAIRN_UNARY(stub_, AbortSession))
         .status();
   }
 
@@ -112,7 +104,7 @@ class GrpcBackupRemote final : public BackupRemote {
       override {                                                          \
     return CallUnary<method##Response>(*clock_, interrupt_, kCallTimeout, \
                                        request,                           \
-                                       CAIRN_START(catalog_, method));    \
+                                       CAIRN_UNARY(catalog_, method));    \
   }
 
 class GrpcCatalogRemote final : public CatalogRemote {
@@ -167,28 +159,14 @@ class GrpcCatalogRemote final : public CatalogRemote {
 };
 
 #undef CAIRN_CATALOG_CALL
-#undef CAIRN_START
-
-// When the last channel with callbacks goes, gRPC 1.51 joins the threads that
-// serve them, and one of them may sleep for ten seconds before it notices. So
-// the first channel of a process is never given back.
-void KeepCallbackThreads(const std::shared_ptr<grpc::Channel>& channel) {
-  static const auto* const kKept = new std::shared_ptr<grpc::Channel>(channel);
-  (void)kKept;
-}
 
 }  // namespace
 
 absl::StatusOr<Remotes> ConnectByGrpc(const ConnectionOptions& options,
                                       const Clock* clock,
                                       const Interrupt* interrupt) {
-  ChannelOptions channel_options = {.target = options.server,
-                                    .tls_ca_file = options.tls_ca_file,
-                                    .tls_cert_file = options.tls_cert_file,
-                                    .tls_key_file = options.tls_key_file};
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
-                   CreateChannel(channel_options));
-  KeepCallbackThreads(channel);
+                   OpenGrpcChannel(options));
   Remotes remotes;
   remotes.backup = std::make_unique<GrpcBackupRemote>(channel, clock, interrupt,
                                                       options.limiter);

@@ -1,17 +1,10 @@
 #include "client/remote/grpc_read_stream.h"
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/client_callback.h>
+#include <memory>
 
-#include <deque>
-#include <utility>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "common/rpc/status_conversion.h"
+#include "client/remote/grpc_server_stream.h"
 
 namespace cairn::client {
-namespace {
 
 using ingest::v1::DiffArchivesRequest;
 using ingest::v1::DiffArchivesResponse;
@@ -21,128 +14,11 @@ using ingest::v1::ReadChunksRequest;
 using ingest::v1::ReadChunksResponse;
 using ingest::v1::RestoreService;
 
-constexpr absl::Duration kStallTimeout = absl::Minutes(3);
-
-// Messages of up to 1 MiB that are read ahead of the one that is written.
-constexpr size_t kReadAhead = 4;
-
-template <typename Request, typename Response>
-class GrpcReadStream final : public ReadStreamOf<Response>,
-                             private grpc::ClientReadReactor<Response> {
- public:
-  // `start(context, request, reactor)` starts the call by the stub.
-  template <typename Start>
-  GrpcReadStream(const Request& request, const Interrupt* interrupt,
-                 Start start)
-      : interrupt_(interrupt), request_(request) {
-    start(&context_, &request_,
-          static_cast<grpc::ClientReadReactor<Response>*>(this));
-    // Reads start outside of reactions.
-    this->AddHold();
-    this->StartRead(&incoming_);
-    this->StartCall();
-  }
-
-  ~GrpcReadStream() override {
-    bool release;
-    {
-      absl::MutexLock lock(&mutex_);
-      stopped_ = true;
-      release = TakeHold();
-    }
-    // Not under the lock: gRPC may call back on this thread.
-    context_.TryCancel();
-    if (release) this->RemoveHold();
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(&ended_));
-  }
-
-  absl::StatusOr<std::optional<Response>> Next() override {
-    std::optional<Response> message;
-    bool start = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      const bool ready = interrupt_->Await(
-          &mutex_, absl::Condition(this, &GrpcReadStream::CanReturn),
-          kStallTimeout);
-      if (interrupt_->raised()) return interrupt_->Check();
-      if (!ready) {
-        return absl::UnavailableError("the server sent no data for " +
-                                      absl::FormatDuration(kStallTimeout));
-      }
-      if (ready_.empty()) {
-        if (!status_.ok()) return status_;
-        return std::nullopt;
-      }
-      message = std::move(ready_.front());
-      ready_.pop_front();
-      start = !reading_ && !read_ended_;
-      if (start) reading_ = true;
-    }
-    if (start) this->StartRead(&incoming_);
-    return message;
-  }
-
- private:
-  bool CanReturn() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return ended_ || !ready_.empty();
-  }
-
-  void OnReadDone(bool ok) override {
-    bool again = false;
-    bool release = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      reading_ = false;
-      if (ok && !stopped_) {
-        ready_.push_back(std::move(incoming_));
-        again = ready_.size() < kReadAhead;
-        reading_ = again;
-      } else {
-        read_ended_ = true;
-        release = TakeHold();
-      }
-    }
-    if (again) this->StartRead(&incoming_);
-    if (release) this->RemoveHold();
-  }
-
-  // True, once, when no read is started any more: then the hold goes, which
-  // lets gRPC tell the status.
-  bool TakeHold() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (reading_ || !held_ || !(read_ended_ || stopped_)) return false;
-    held_ = false;
-    return true;
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    absl::MutexLock lock(&mutex_);
-    status_ = FromGrpcStatus(status);
-    ended_ = true;
-  }
-
-  const Interrupt* const interrupt_;
-  const Request request_;
-  grpc::ClientContext context_;
-  Response incoming_;  // of gRPC while reading_
-
-  absl::Mutex mutex_;
-  std::deque<Response> ready_ ABSL_GUARDED_BY(mutex_);
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
-  bool read_ended_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  bool held_ ABSL_GUARDED_BY(mutex_) = true;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
-}  // namespace
-
 std::unique_ptr<ReadStream> NewGrpcReadStream(RestoreService::Stub* stub,
                                               const ReadArchiveRequest& request,
                                               const Interrupt* interrupt) {
   return std::make_unique<
-      GrpcReadStream<ReadArchiveRequest, ReadArchiveResponse>>(
+      GrpcServerStream<ReadArchiveRequest, ReadArchiveResponse>>(
       request, interrupt,
       [stub](grpc::ClientContext* context, const ReadArchiveRequest* sent,
              auto* reactor) {
@@ -154,7 +30,7 @@ std::unique_ptr<ChunkReadStream> NewGrpcChunkReadStream(
     RestoreService::Stub* stub, const ReadChunksRequest& request,
     const Interrupt* interrupt) {
   return std::make_unique<
-      GrpcReadStream<ReadChunksRequest, ReadChunksResponse>>(
+      GrpcServerStream<ReadChunksRequest, ReadChunksResponse>>(
       request, interrupt,
       [stub](grpc::ClientContext* context, const ReadChunksRequest* sent,
              auto* reactor) {
@@ -166,7 +42,7 @@ std::unique_ptr<DiffStream> NewGrpcDiffStream(
     RestoreService::Stub* stub, const DiffArchivesRequest& request,
     const Interrupt* interrupt) {
   return std::make_unique<
-      GrpcReadStream<DiffArchivesRequest, DiffArchivesResponse>>(
+      GrpcServerStream<DiffArchivesRequest, DiffArchivesResponse>>(
       request, interrupt,
       [stub](grpc::ClientContext* context, const DiffArchivesRequest* sent,
              auto* reactor) {

@@ -49,4 +49,12 @@ absl::StatusOr<Response> CallUnary(const Clock& clock,
   return response;
 }
 
+// The `start` of CallUnary for `method` of `stub`, in a method of its owner.
+#define CAIRN_UNARY(stub, method)                                 \
+  [this](grpc::ClientContext* context, const auto* start_request, \
+         auto* start_response, auto done) {                       \
+    stub->async()->method(context, start_request, start_response, \
+                          std::move(done));                       \
+  }
+
 }  // namespace cairn::client

@@ -1,12 +1,8 @@
 #include "client/testing/grpc_fake_ingest.h"
 
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
+#include <grpcpp/server_context.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -18,7 +14,6 @@
 #include "client/testing/fake_chunks.h"
 #include "common/compression/zstd.h"
 #include "common/digest/sha256.h"
-#include "common/log/log.h"
 #include "common/model/names.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
@@ -36,12 +31,6 @@ constexpr size_t kPageSize = 2;  // small, so that clients must page
 
 Status Unavailable(const char* text) {
   return Status(grpc::StatusCode::UNAVAILABLE, text);
-}
-
-std::string MakeFolder() {
-  std::string folder = "/tmp/cairn-fake.XXXXXX";
-  CHECK(mkdtemp(folder.data()) != nullptr) << folder;
-  return folder;
 }
 
 void KnowEntries(FakeIngest::Archive& archive) {
@@ -1222,42 +1211,24 @@ struct FakeIngest::Server {
   Backup backup;
   Restore restore;
   Catalog catalog;
-  std::unique_ptr<grpc::Server> grpc;
 };
 
-FakeIngest::FakeIngest(uint64_t seed)
-    : folder_(MakeFolder()),
-      address_(absl::StrCat("unix:", folder_, "/socket")),
-      state_(std::make_unique<State>(seed)) {
+FakeIngest::FakeIngest(uint64_t seed) : state_(std::make_unique<State>(seed)) {
   model::v1::Datastore datastore;
   datastore.set_name("datastores/default");
   state_->datastores.push_back(datastore);
   Start();
 }
 
-FakeIngest::~FakeIngest() {
-  server_->grpc->Shutdown(std::chrono::system_clock::time_point());
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
-}
+FakeIngest::~FakeIngest() { socket_.Stop(); }
 
 void FakeIngest::Start() {
   server_ = std::make_unique<Server>(state_.get());
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
-  // How long a poller may take to see a shutdown; by default ten seconds.
-  builder.SetSyncServerOption(grpc::ServerBuilder::CQ_TIMEOUT_MSEC, 50);
-  builder.SetMaxReceiveMessageSize(4 * 1024 * 1024 + 64 * 1024);
-  builder.RegisterService(&server_->backup);
-  builder.RegisterService(&server_->restore);
-  builder.RegisterService(&server_->catalog);
-  server_->grpc = builder.BuildAndStart();
-  CHECK(server_->grpc != nullptr) << "cannot listen on " << address_;
+  socket_.Serve({&server_->backup, &server_->restore, &server_->catalog});
 }
 
 void FakeIngest::Restart() {
-  server_->grpc->Shutdown(std::chrono::system_clock::time_point());
-  server_->grpc->Wait();
+  socket_.Stop();
   Start();
 }
 

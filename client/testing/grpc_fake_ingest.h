@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "cairn/model/v1/model.pb.h"
+#include "client/testing/grpc_test_server.h"
 #include "common/model/archive.h"
 
 namespace cairn::client {
@@ -56,13 +57,12 @@ class FakeIngest {
     bool complete = false;
   };
 
-  // Listens on a socket of its own, below /tmp: a test's folder is often too
-  // deep for the 107 bytes of a socket's path. Aborts the test if it cannot.
+  // Listens on a socket of its own. Aborts the test if it cannot.
   explicit FakeIngest(uint64_t seed);
   ~FakeIngest();
 
   // "unix:PATH"
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return socket_.address(); }
 
   void SetFaults(const Faults& faults);
   // Drops all connections and what is not durable, then serves again.
@@ -99,10 +99,10 @@ class FakeIngest {
 
   void Start();
 
-  const std::string folder_;
-  const std::string address_;
-  const std::unique_ptr<State> state_;
   struct Server;
+
+  GrpcTestServer socket_;
+  const std::unique_ptr<State> state_;
   std::unique_ptr<Server> server_;
 };
 
