@@ -2,8 +2,12 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "client/maintenance/task_reasons.h"
+#include "client/remote/grpc_maintenance_remote.h"
 #include "client/remote/rate_limiter.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
@@ -39,14 +43,18 @@ void CommandContext::LimitRate(uint64_t bytes_per_second) {
       [interrupt](absl::Duration wait) { interrupt->Sleep(wait); });
 }
 
+ConnectionOptions CommandContext::Connection(const std::string& server) const {
+  return {.server = server,
+          .tls_ca_file = settings_->tls_ca,
+          .tls_cert_file = settings_->tls_cert,
+          .tls_key_file = settings_->tls_key,
+          .limiter = limiter_.get()};
+}
+
 absl::Status CommandContext::Connect() {
   if (remotes_.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Settings found, settings());
-  ASSIGN_OR_RETURN(remotes_, ConnectByGrpc({.server = found.server,
-                                            .tls_ca_file = found.tls_ca,
-                                            .tls_cert_file = found.tls_cert,
-                                            .tls_key_file = found.tls_key,
-                                            .limiter = limiter_.get()},
+  ASSIGN_OR_RETURN(remotes_, ConnectByGrpc(Connection(found.server),
                                            console_.clock, console_.interrupt));
   return absl::OkStatus();
 }
@@ -59,6 +67,33 @@ absl::StatusOr<CatalogRemote*> CommandContext::catalog() {
 absl::StatusOr<BackupRemote*> CommandContext::backup() {
   RETURN_IF_ERROR(Connect());
   return remotes_->backup.get();
+}
+
+absl::StatusOr<MaintenanceRemote*> CommandContext::maintenance() {
+  if (maintenance_ == nullptr) {
+    ASSIGN_OR_RETURN(const Settings found, settings());
+    ASSIGN_OR_RETURN(maintenance_, ConnectMaintenanceByGrpc(
+                                       Connection(found.maintenance_server),
+                                       console_.clock, console_.interrupt));
+  }
+  return maintenance_.get();
+}
+
+absl::Status CommandContext::Explain(const absl::Status& error) {
+  const absl::StatusOr<Settings> found = settings();
+  if (!found.ok()) return error;
+  const std::string& server =
+      maintenance_ == nullptr ? found->server : found->maintenance_server;
+  if (maintenance_ != nullptr && absl::IsUnimplemented(error)) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat(
+            "server ", server,
+            " does not serve tasks and jobs; cairnd does, and of four services "
+            "maintenance")),
+        kNoMaintenance);
+  }
+  if (ExitCodeOf(error) != kExitUnreachable) return error;
+  return WithContext(error, absl::StrCat("server ", server));
 }
 
 CLI::App* AddCommand(CLI::App* parent, const std::string& name,

@@ -16,6 +16,7 @@
 #include "client/cli/settings.h"
 #include "client/posix/interrupt.h"
 #include "client/remote/grpc_connection.h"
+#include "client/remote/maintenance_remote.h"
 #include "common/model/names.h"
 #include "common/time/clock.h"
 
@@ -70,9 +71,17 @@ class CommandContext {
   // The server's calls; the connection is made at the first one.
   absl::StatusOr<CatalogRemote*> catalog();
   absl::StatusOr<BackupRemote*> backup();
+  absl::StatusOr<MaintenanceRemote*> maintenance();
+
+  // What the document of an error carries besides the error, for scripts.
+  Json& error_document() { return error_document_; }
+  // `error` as it is told: one about the way to a server names the server that
+  // was asked, and maintenance that is not there how to say where it is.
+  absl::Status Explain(const absl::Status& error);
 
  private:
   absl::Status Connect();
+  ConnectionOptions Connection(const std::string& server) const;
 
   const Console& console_;
   const GlobalFlags& flags_;
@@ -81,6 +90,8 @@ class CommandContext {
   std::optional<Settings> settings_;
   std::unique_ptr<RateLimiter> limiter_;
   std::optional<Remotes> remotes_;
+  std::unique_ptr<MaintenanceRemote> maintenance_;
+  Json error_document_ = Json::object();
 };
 
 // A command that was parsed and is to be run. Renders its own result.

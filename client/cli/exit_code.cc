@@ -3,6 +3,7 @@
 #include <optional>
 #include <string_view>
 
+#include "client/maintenance/task_reasons.h"
 #include "client/posix/local_error.h"
 #include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
@@ -49,6 +50,38 @@ constexpr ReasonRow kReasons[] = {
      "list` show it"},
     {reason::kNotOwner, kExitNotAllowed,
      "use the credentials of the group's owner; `cairn group list` names it"},
+    {reason::kTaskRunning, kExitBusy,
+     "wait for it (`cairn task watch`), or cancel it, then try again"},
+    {reason::kSweepLost, kExitBusy, "run the command again"},
+    {reason::kTaskUnknown, kExitNotFound, "`cairn task list` shows the tasks"},
+    {reason::kJobUnknown, kExitNotFound, "`cairn job list` shows the jobs"},
+    {reason::kTaskState, kExitRefused,
+     "`cairn task show` tells the state that it is in"},
+    {reason::kPlanChanged, kExitRefused,
+     "look at the new plan with --dry-run, and give its hash to --plan"},
+    {reason::kClockJumped, kExitRefused,
+     "set the server's clock, or say with --confirm-clock that it is right"},
+    {reason::kEmptyView, kExitRefused,
+     "if all that is stored is to be dropped, say so with --allow-empty"},
+    {reason::kIndexBehind, kExitRefused,
+     "put the newest copy of index back, or run `cairn-index rebuild`"},
+    {reason::kRequestIdReused, kExitUsage,
+     "give another --request-id, or none; `cairn task show` tells what the "
+     "task of this one does"},
+    {kNoMaintenance, kExitUsage,
+     "name where maintenance is with --maintenance-server (or "
+     "CAIRN_MAINTENANCE_SERVER, or maintenance_server of the profile), such as "
+     "127.0.0.1:9443"},
+    {kTaskFailed, kExitTaskFailed,
+     "`cairn task log` of this task tells more; mend what it names, then run "
+     "the command again, with another --request-id if it had one"},
+    {kTaskCancelled, kExitTaskCancelled,
+     "run the command again, with another --request-id if it had one"},
+    {kTaskInterrupted, kExitTaskInterrupted,
+     "what it did is done, and nothing is half done; run the command again, "
+     "with another --request-id if it had one"},
+    {kTaskGoesOn, kExitInterrupted,
+     "`cairn task watch` follows it, `cairn task cancel` stops it"},
     {kPublishUnknown, kExitInterrupted,
      "see with `cairn snapshot list` whether the snapshot is there; if not, "
      "run the backup again"},
@@ -67,6 +100,10 @@ const ReasonRow* FindRow(const absl::Status& status) {
 }
 
 }  // namespace
+
+bool HasKnownReason(const absl::Status& status) {
+  return FindRow(status) != nullptr;
+}
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (const ReasonRow* row = FindRow(status)) return row->exit_code;
@@ -132,12 +169,21 @@ std::string ExitCodeTable() {
          "  0    success\n"
          "  1    error\n"
          "  2    wrong usage\n"
-         "  3    finished, but some files could not be read or written\n"
+         "  3    finished, but not all of it: some files could not be read or\n"
+         "       written, or some snapshots not forgotten\n"
          "  10   not found\n"
-         "  11   busy: another run holds it, or the server is at its limit\n"
+         "  11   busy: another run holds it, another task of the kind runs, "
+         "or\n"
+         "       the server is at its limit\n"
          "  12   not allowed\n"
-         "  13   data is damaged\n"
-         "  14   refused: it exists, is protected, or in the wrong state\n"
+         "  13   data is damaged: found by a read, or by `cairn verify`\n"
+         "  14   refused: it exists, is protected, in the wrong state, or kept "
+         "by\n"
+         "       a guard of prune; or the plan is another one by now\n"
+         "  15   the task failed\n"
+         "  16   the task was cancelled\n"
+         "  17   the task was interrupted by a restart of the server: run it "
+         "again\n"
          "  74   input or output error on this machine\n"
          "  75   server not reachable\n"
          "  130  interrupted\n";

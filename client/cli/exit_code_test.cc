@@ -1,5 +1,6 @@
 #include "client/cli/exit_code.h"
 
+#include "client/maintenance/task_reasons.h"
 #include "client/posix/local_error.h"
 #include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
@@ -43,6 +44,37 @@ TEST(ExitCodeTest, AReasonSaysMore) {
   EXPECT_EQ(with(reason::kDraining), 75);
   EXPECT_EQ(with(kLocalIo), 74);
   EXPECT_EQ(with(kPublishUnknown), 130);
+  EXPECT_EQ(with(reason::kTaskRunning), 11);
+  EXPECT_EQ(with(reason::kSweepLost), 11);
+  EXPECT_EQ(with(reason::kTaskUnknown), 10);
+  EXPECT_EQ(with(reason::kJobUnknown), 10);
+  EXPECT_EQ(with(reason::kTaskState), 14);
+  EXPECT_EQ(with(reason::kPlanChanged), 14);
+  EXPECT_EQ(with(reason::kClockJumped), 14);
+  EXPECT_EQ(with(reason::kEmptyView), 14);
+  EXPECT_EQ(with(reason::kIndexBehind), 14);
+  EXPECT_EQ(with(reason::kRequestIdReused), 2);
+  EXPECT_EQ(with(kNoMaintenance), 2);
+  EXPECT_EQ(with(kTaskFailed), 15);
+  EXPECT_EQ(with(kTaskCancelled), 16);
+  EXPECT_EQ(with(kTaskInterrupted), 17);
+  EXPECT_EQ(with(kTaskGoesOn), 130);
+}
+
+TEST(ExitCodeTest, KnowsWhichReasonsSayMore) {
+  EXPECT_TRUE(
+      HasKnownReason(WithReason(absl::AbortedError("x"), reason::kLeaseHeld)));
+  EXPECT_FALSE(
+      HasKnownReason(WithReason(absl::AbortedError("x"), "OF_TOMORROW")));
+  EXPECT_FALSE(HasKnownReason(absl::AbortedError("x")));
+}
+
+TEST(ExitCodeTest, TheTableHasEachCode) {
+  for (const char* code :
+       {"  0 ", "  1 ", "  2 ", "  3 ", "  10 ", "  11 ", "  12 ", "  13 ",
+        "  14 ", "  15 ", "  16 ", "  17 ", "  74 ", "  75 ", "  130 "}) {
+    EXPECT_THAT(ExitCodeTable(), HasSubstr(code));
+  }
 }
 
 TEST(ExitCodeTest, ErrorsOfThisMachineAreNotTheServers) {

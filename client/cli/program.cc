@@ -11,16 +11,22 @@
 #include "client/cli/commands/diff.h"
 #include "client/cli/commands/extract.h"
 #include "client/cli/commands/forget.h"
+#include "client/cli/commands/gc.h"
 #include "client/cli/commands/group.h"
 #include "client/cli/commands/inspect.h"
+#include "client/cli/commands/job.h"
 #include "client/cli/commands/lease.h"
 #include "client/cli/commands/namespace.h"
 #include "client/cli/commands/prune.h"
 #include "client/cli/commands/restore.h"
 #include "client/cli/commands/snapshot.h"
 #include "client/cli/commands/status.h"
+#include "client/cli/commands/task.h"
+#include "client/cli/commands/verify.h"
 #include "client/cli/commands/version.h"
 #include "client/cli/render/format.h"
+#include "client/cli/render/json.h"
+#include "client/maintenance/task_reasons.h"
 #include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
 
@@ -37,6 +43,10 @@ void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
              "unix:/path or HOST:PORT [CAIRN_SERVER; default "
              "unix:/run/cairn/cairnd.sock if it is there, else "
              "127.0.0.1:9440]");
+  AddSetting(app, "--maintenance-server", &flags->settings.maintenance_server,
+             "where prune, gc, verify, task and job go, if it is not the "
+             "server: of four services the address of maintenance "
+             "[CAIRN_MAINTENANCE_SERVER]");
   AddSetting(app, "--tls-ca", &flags->settings.tls_ca,
              "PEM file of the authority to trust [CAIRN_TLS_CA]");
   AddSetting(app, "--tls-cert", &flags->settings.tls_cert,
@@ -99,6 +109,10 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddDatastoreCommand(app.get(), chosen);
   AddLeaseCommand(app.get(), chosen);
   AddPruneCommand(app.get(), chosen);
+  AddGcCommand(app.get(), chosen);
+  AddVerifyCommand(app.get(), chosen);
+  AddTaskCommand(app.get(), chosen);
+  AddJobCommand(app.get(), chosen);
   AddStatusCommand(app.get(), chosen);
   AddInspectCommand(app.get(), chosen);
   AddExtractCommand(app.get(), chosen);
@@ -110,32 +124,29 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   return app;
 }
 
-// Two lines for people, and on `document`, unless it is null, the document
-// that scripts wait for.
+// Two lines for people, and on `out`, unless it is null, the document that
+// scripts wait for: `document` with the error.
 int PrintError(const absl::Status& error, int exit_code,
-               const std::string& next, std::ostream* document,
+               const std::string& next, Json document, std::ostream* out,
                const Console& console) {
   *console.err << "cairn: " << Printable(error.message()) << "\n"
                << "next: " << next << "\n";
-  if (document != nullptr) {
+  if (out != nullptr) {
     const std::optional<Reason> reason = ReasonOf(error);
-    *document << Print(
-        {{"error",
-          {{"exit_code", exit_code},
-           {"code", absl::StatusCodeToString(error.code())},
-           {"reason", reason.has_value() ? Json(reason->code) : Json(nullptr)},
-           {"message", std::string(error.message())},
-           {"next", next}}}});
+    document["error"] = {
+        {"exit_code", exit_code},
+        {"code", absl::StatusCodeToString(error.code())},
+        {"reason", reason.has_value() ? Json(reason->code) : Json(nullptr)},
+        {"message", std::string(error.message())},
+        {"next", next}};
+    *out << Print(document);
   }
   return exit_code;
 }
 
-// An error about the connection, with the server that was not reached.
-absl::Status NameServer(const absl::Status& error, CommandContext& context) {
-  if (ExitCodeOf(error) != kExitUnreachable) return error;
-  const absl::StatusOr<Settings> settings = context.settings();
-  if (!settings.ok()) return error;
-  return WithContext(error, absl::StrCat("server ", settings->server));
+// Whether an interrupt left something that goes on, or may be there.
+bool SaysWhatGoesOn(const absl::Status& error) {
+  return HasReason(error, kPublishUnknown) || HasReason(error, kTaskGoesOn);
 }
 
 }  // namespace
@@ -154,29 +165,23 @@ int RunProgram(const std::vector<std::string>& arguments,
     }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    return PrintError(absl::InvalidArgumentError(message), kExitUsage,
-                      "see `cairn --help`, or `cairn COMMAND --help`",
-                      flags.output_format == "json" ? console.out : nullptr,
-                      console);
+    return PrintError(
+        absl::InvalidArgumentError(message), kExitUsage,
+        "see `cairn --help`, or `cairn COMMAND --help`", Json::object(),
+        flags.output_format == "json" ? console.out : nullptr, console);
   }
   CommandContext context(console, flags, random);
   const absl::StatusOr<ExitCode> result = chosen(context);
   console.out->flush();
   std::ostream* const document = context.json() ? &context.out() : nullptr;
-  if (console.interrupt->raised()) {
-    if (!result.ok()) {
-      const absl::Status interrupted =
-          HasReason(result.status(), kPublishUnknown)
-              ? result.status()
-              : absl::CancelledError("interrupted");
-      return PrintError(interrupted, kExitInterrupted, NextStep(interrupted),
-                        document, console);
-    }
-  }
   if (!result.ok()) {
-    const absl::Status error = NameServer(result.status(), context);
-    return PrintError(error, ExitCodeOf(error), NextStep(error), document,
-                      console);
+    absl::Status error = context.Explain(result.status());
+    // An interrupt breaks off whatever was under way.
+    if (console.interrupt->raised() && !SaysWhatGoesOn(error)) {
+      error = absl::CancelledError("interrupted");
+    }
+    return PrintError(error, ExitCodeOf(error), NextStep(error),
+                      context.error_document(), document, console);
   }
   if (!console.out->good()) {
     *console.err << "cairn: stdout: cannot write the result\n"

@@ -7,9 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -17,10 +15,10 @@
 
 #include "absl/strings/match.h"
 #include "client/testing/grpc_fake_ingest.h"
+#include "client/testing/program_console.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/temp_dir.h"
-#include "common/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -34,42 +32,17 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 // The whole program, against a server in this process.
-class ProgramTest : public ::testing::Test {
+class ProgramTest : public ProgramConsole {
  protected:
-  int Run(const std::vector<std::string>& arguments) {
-    out_.str("");
-    err_.str("");
-    const Console console = {
-        .out = &out_,
-        .err = &err_,
-        .environment =
-            [this](const std::string& name) -> std::optional<std::string> {
-          const auto found = variables_.find(name);
-          if (found == variables_.end()) return std::nullopt;
-          return found->second;
-        },
-        .clock = &clock_,
-        .interrupt = &interrupt_};
-    return RunProgram(arguments, console, random_);
-  }
-  std::string out() const { return out_.str(); }
-  std::string err() const { return err_.str(); }
-  Json json() const { return Json::parse(out_.str()); }
+  ProgramTest() { variables_["CAIRN_SERVER"] = server_.address(); }
 
   std::string File(const std::string& name, const std::string& content) {
     std::ofstream(dir_.Join(name), std::ios::binary) << content;
     return dir_.Join(name);
   }
 
-  std::mt19937_64 random_{TestSeed()};
   TempDir dir_;
   FakeIngest server_{TestSeed()};
-  std::map<std::string, std::string> variables_ = {
-      {"CAIRN_SERVER", server_.address()}};
-  SystemClock clock_;
-  Interrupt interrupt_;
-  std::ostringstream out_;
-  std::ostringstream err_;
 };
 
 TEST_F(ProgramTest, BacksUpListsAndRestores) {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/posix/local_file.h"
 #include "common/status/status_macros.h"
 
@@ -27,8 +28,10 @@ struct Key {
   Field field;
 };
 
-constexpr std::array<Key, 7> kKeys = {{
+constexpr std::array<Key, 8> kKeys = {{
     {"server", "CAIRN_SERVER", &SettingSource::server},
+    {"maintenance_server", "CAIRN_MAINTENANCE_SERVER",
+     &SettingSource::maintenance_server},
     {"tls_ca", "CAIRN_TLS_CA", &SettingSource::tls_ca},
     {"tls_cert", "CAIRN_TLS_CERT", &SettingSource::tls_cert},
     {"tls_key", "CAIRN_TLS_KEY", &SettingSource::tls_key},
@@ -52,8 +55,11 @@ absl::Status CopyProfile(const YAML::Node& profile, const std::string& name,
     if (known == nullptr || !item.second.IsScalar()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "profile ", name, ": \"", key,
-          "\" is no setting with one value; allowed: server, tls_ca, "
-          "tls_cert, tls_key, datastore, namespace, rate"));
+          "\" is no setting with one value; allowed: ",
+          absl::StrJoin(kKeys, ", ",
+                        [](std::string* list, const Key& known_key) {
+                          absl::StrAppend(list, known_key.name);
+                        })));
     }
     out->*(known->field) = item.second.as<std::string>();
   }
@@ -169,6 +175,14 @@ Settings MergeSettings(const SettingSource& flags,
   const std::optional<std::string> server = pick(&SettingSource::server);
   settings.server = server ? AbsoluteServer(*server) : DefaultServer();
   settings.server_was_named = server.has_value();
+  settings.maintenance_server = settings.server;
+  for (const SettingSource* source : {&flags, &environment, &profile}) {
+    if (source->maintenance_server.has_value()) {
+      settings.maintenance_server = AbsoluteServer(*source->maintenance_server);
+      break;
+    }
+    if (source->server.has_value()) break;
+  }
   settings.tls_ca = AbsolutePath(pick(&SettingSource::tls_ca).value_or(""));
   settings.tls_cert = AbsolutePath(pick(&SettingSource::tls_cert).value_or(""));
   settings.tls_key = AbsolutePath(pick(&SettingSource::tls_key).value_or(""));

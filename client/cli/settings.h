@@ -12,6 +12,7 @@ namespace cairn::client {
 // said there.
 struct SettingSource {
   std::optional<std::string> server;
+  std::optional<std::string> maintenance_server;
   std::optional<std::string> tls_ca;
   std::optional<std::string> tls_cert;
   std::optional<std::string> tls_key;
@@ -23,6 +24,9 @@ struct SettingSource {
 // What a command works with. Paths are absolute.
 struct Settings {
   std::string server;
+  // Where tasks and jobs are served: cairnd serves them itself, four services
+  // have an address for it.
+  std::string maintenance_server;
   std::string tls_ca;
   std::string tls_cert;
   std::string tls_key;
@@ -42,14 +46,16 @@ inline constexpr char kDefaultDatastore[] = "default";
 using GetEnvironment =
     std::function<std::optional<std::string>(const std::string& name)>;
 
-// CAIRN_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT, CAIRN_TLS_KEY, CAIRN_DATASTORE,
-// CAIRN_NAMESPACE and CAIRN_RATE. An empty value counts as unset.
+// CAIRN_SERVER, CAIRN_MAINTENANCE_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT,
+// CAIRN_TLS_KEY, CAIRN_DATASTORE, CAIRN_NAMESPACE and CAIRN_RATE. An empty
+// value counts as unset.
 SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
 
 // The profile `name` of a YAML text of this form:
 //
 //   NAME:
 //     server: backup.example.net:9440
+//     maintenance_server: backup.example.net:9443
 //     tls_ca: /etc/cairn/ca.pem
 //     tls_cert: /etc/cairn/web1.pem
 //     tls_key: /etc/cairn/web1.key
@@ -69,7 +75,9 @@ absl::StatusOr<SettingSource> LoadProfile(
     const std::optional<std::string>& flag, const GetEnvironment& environment);
 
 // Flag before environment before profile before default. The default server
-// is the socket kDefaultSocket if there is one, else kDefaultAddress.
+// is the socket kDefaultSocket if there is one, else kDefaultAddress. That of
+// maintenance is the server, unless it is named by what names the server or
+// goes before it: the profile of one suite says nothing of another.
 Settings MergeSettings(const SettingSource& flags,
                        const SettingSource& environment,
                        const SettingSource& profile);

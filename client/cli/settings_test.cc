@@ -56,6 +56,33 @@ TEST(MergeSettingsTest, TellsWhetherTheServerWasNamed) {
   EXPECT_TRUE(MergeSettings({}, {}, profile).server_was_named);
 }
 
+TEST(MergeSettingsTest, MaintenanceIsWhereTheServerIsUnlessNamed) {
+  SettingSource flags, environment, profile;
+  EXPECT_EQ(MergeSettings({}, {}, {}).maintenance_server,
+            MergeSettings({}, {}, {}).server);
+  profile.server = "a:1";
+  EXPECT_EQ(MergeSettings({}, {}, profile).maintenance_server, "a:1");
+  profile.maintenance_server = "a:4";
+  EXPECT_EQ(MergeSettings({}, {}, profile).maintenance_server, "a:4");
+  environment.maintenance_server = "unix:run/m";
+  EXPECT_EQ(MergeSettings({}, environment, profile).maintenance_server,
+            "unix:" + std::filesystem::current_path().string() + "/run/m");
+  flags.maintenance_server = "f:4";
+  EXPECT_EQ(MergeSettings(flags, environment, profile).maintenance_server,
+            "f:4");
+}
+
+TEST(MergeSettingsTest, MaintenanceOfAnotherServerIsNotTaken) {
+  SettingSource flags, profile;
+  profile.server = "a:1";
+  profile.maintenance_server = "a:4";
+  flags.server = "b:1";
+  EXPECT_EQ(MergeSettings(flags, {}, profile).maintenance_server, "b:1");
+  EXPECT_EQ(MergeSettings({}, flags, profile).maintenance_server, "b:1");
+  profile.server.reset();
+  EXPECT_EQ(MergeSettings({}, {}, profile).maintenance_server, "a:4");
+}
+
 TEST(MergeSettingsTest, PathsBecomeAbsolute) {
   SettingSource flags;
   flags.server = "unix:run/socket";
@@ -69,6 +96,7 @@ TEST(MergeSettingsTest, PathsBecomeAbsolute) {
 TEST(SettingsFromEnvironmentTest, ReadsAllVariables) {
   const SettingSource source =
       SettingsFromEnvironment(Environment({{"CAIRN_SERVER", "s:1"},
+                                           {"CAIRN_MAINTENANCE_SERVER", "m:1"},
                                            {"CAIRN_TLS_CA", "ca"},
                                            {"CAIRN_TLS_CERT", "cert"},
                                            {"CAIRN_TLS_KEY", ""},
@@ -76,6 +104,7 @@ TEST(SettingsFromEnvironmentTest, ReadsAllVariables) {
                                            {"CAIRN_NAMESPACE", "n"},
                                            {"CAIRN_RATE", "1MiB"}}));
   EXPECT_EQ(source.server, "s:1");
+  EXPECT_EQ(source.maintenance_server, "m:1");
   EXPECT_EQ(source.tls_ca, "ca");
   EXPECT_EQ(source.tls_cert, "cert");
   EXPECT_EQ(source.tls_key, std::nullopt);

@@ -6,6 +6,7 @@
 
 #include "client/backup/pipe_producer.h"
 #include "client/cli/commands/keep_rules.h"
+#include "client/cli/commands/prune_task.h"
 #include "client/cli/render/json.h"
 #include "client/cli/snapshot_lines.h"
 #include "common/model/names.h"
@@ -77,9 +78,15 @@ void AddSimulate(CLI::App* parent, Action* chosen) {
 
 void AddPruneCommand(CLI::App* root, Action* chosen) {
   CLI::App* prune = AddCommand(
-      root, "prune", "Choose by keep rules which snapshots stay",
+      root, "prune",
+      "Forget the snapshots that no keep rule keeps; without any rule all are "
+      "kept. Space is freed by `cairn gc`, when their time in trash is over",
+      "cairn prune --group host/web1 --keep-daily=7 --keep-weekly=4 --dry-run\n"
+      "cairn prune --recursive --keep-last=3 --keep-within=1m --wait\n"
+      "cairn prune --recursive --keep-daily=7 --plan=HASH --wait\n"
+      "cairn prune --job nightly --wait --request-id=prune-$(date +%F)\n"
       "cairn prune simulate --keep-daily=7 --keep-weekly=4 < snapshots.jsonl");
-  prune->require_subcommand(1);
+  SetUpPruneTask(prune, chosen);
   AddSimulate(prune, chosen);
 }
 

@@ -1,26 +1,22 @@
 #include "client/cli/render/json.h"
 
-#include <string>
-#include <string_view>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/render/format.h"
 
 namespace cairn::client {
-namespace {
-
 Json TimeOrNull(bool is_set, const google::protobuf::Timestamp& time) {
   return is_set ? Json(FormatTime(time)) : Json(nullptr);
 }
 
-// "SNAPSHOT_STATE_LISTED" without its prefix, in lower case.
+Json TextOrNull(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 std::string WithoutPrefix(const std::string& name, std::string_view prefix) {
   if (name.size() <= prefix.size()) return "unknown";
   return absl::AsciiStrToLower(name.substr(prefix.size()));
 }
-
-}  // namespace
 
 std::string KindName(model::v1::ArchiveKind kind) {
   return WithoutPrefix(model::v1::ArchiveKind_Name(kind), "ARCHIVE_KIND_");

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 #include "cairn/ingest/v1/backup_service.pb.h"
 #include "cairn/ingest/v1/catalog_service.pb.h"
 #include "cairn/model/v1/model.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace cairn::client {
 
@@ -25,6 +28,16 @@ Json ToJson(const ingest::v1::WriteStatistics& statistics);
 
 // One document, indented, with a line feed.
 std::string Print(const Json& json);
+
+// RFC 3339 in UTC, or null.
+Json TimeOrNull(bool is_set, const google::protobuf::Timestamp& time);
+
+// The text, or null if it is empty.
+Json TextOrNull(const std::string& text);
+
+// The name of an enum's value, such as "SNAPSHOT_STATE_LISTED", without its
+// prefix, in lower case; "unknown" if there is nothing behind the prefix.
+std::string WithoutPrefix(const std::string& name, std::string_view prefix);
 
 // Words for people and programs: "stream", "listed", "ok", "exclusive", ...
 std::string KindName(model::v1::ArchiveKind kind);

@@ -16,19 +16,31 @@ void ProgressLine::Update(const TransferProgress& progress) {
     started_at_bytes_ = progress.done ? 0 : progress.bytes;
     shown_ = options_.terminal ? -absl::InfiniteDuration() : now;
   }
-  const absl::Duration interval =
-      options_.terminal ? kTerminalInterval : kPlainInterval;
-  if (!progress.done && now - shown_ < interval) return;
+  if (!progress.done && !IsDue(now)) return;
+  Show(Describe(progress, now - started_), progress.done, now);
+}
+
+void ProgressLine::Update(std::string_view text) {
+  if (options_.quiet) return;
+  const absl::Duration now = clock_->Monotonic();
+  if (IsDue(now)) Show(text, false, now);
+}
+
+bool ProgressLine::IsDue(absl::Duration now) const {
+  return now - shown_ >=
+         (options_.terminal ? kTerminalInterval : kPlainInterval);
+}
+
+void ProgressLine::Show(std::string_view text, bool done, absl::Duration now) {
   shown_ = now;
-  const std::string text = Describe(progress, now - started_);
   if (!options_.terminal) {
     *err_ << text << std::endl;
     return;
   }
   // Back to the beginning of the line, text, the rest of the line away.
   *err_ << "\r" << text << "\033[K";
-  line_open_ = !progress.done;
-  if (progress.done) *err_ << "\n";
+  line_open_ = !done;
+  if (done) *err_ << "\n";
   err_->flush();
 }
 

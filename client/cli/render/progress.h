@@ -11,8 +11,8 @@
 
 namespace cairn::client {
 
-// Shows how far a transfer is: on a terminal one line that is rewritten, else
-// a line every ten seconds. One thread.
+// Shows how far a transfer, or a task, is: on a terminal one line that is
+// rewritten, else a line every ten seconds. One thread.
 class ProgressLine {
  public:
   struct Options {
@@ -28,6 +28,8 @@ class ProgressLine {
       : options_(options), err_(err), clock_(clock) {}
 
   void Update(const TransferProgress& progress);
+  // The same of what is no transfer, in words.
+  void Update(std::string_view text);
   // A line of its own that stays, such as "connection lost, ...".
   void Note(std::string_view text);
   // Takes the line away, so that others may write.
@@ -36,6 +38,8 @@ class ProgressLine {
  private:
   std::string Describe(const TransferProgress& progress,
                        absl::Duration elapsed) const;
+  bool IsDue(absl::Duration now) const;
+  void Show(std::string_view text, bool done, absl::Duration now);
 
   const Options options_;
   std::ostream* const err_;

@@ -65,6 +65,24 @@ TEST_F(ProgressLineTest, QuietSaysNothing) {
   EXPECT_EQ(out_.str(), "");
 }
 
+TEST_F(ProgressLineTest, ShowsWordsAsOftenAsTransfers) {
+  ProgressLine plain({}, &out_, &clock_);
+  for (int i = 0; i < 101; ++i) {
+    plain.Update("gc: mark");
+    clock_.Advance(absl::Milliseconds(200));
+  }
+  EXPECT_EQ(Lines(), 3);
+  out_.str("");
+  ProgressLine line({.terminal = true}, &out_, &clock_);
+  line.Update("gc: mark");
+  line.Update("gc: too soon");
+  clock_.Advance(absl::Milliseconds(200));
+  line.Update("gc: sweep");
+  line.Note("a log line");
+  EXPECT_EQ(out_.str(),
+            "\rgc: mark\033[K\rgc: sweep\033[K\r\033[Ka log line\n");
+}
+
 TEST_F(ProgressLineTest, TellsWhatWasStoredAlready) {
   ProgressLine line({}, &out_, &clock_);
   line.Update({.archive = "a",

@@ -1,0 +1,59 @@
+#include "client/cli/commands/gc.h"
+
+#include <memory>
+
+#include "client/cli/commands/task_options.h"
+#include "client/cli/commands/task_run.h"
+#include "common/status/status_macros.h"
+
+namespace cairn::client {
+namespace {
+
+struct Arguments {
+  GcArguments gc;
+  RunArguments run;
+};
+
+absl::StatusOr<ExitCode> RunGc(const Arguments& arguments,
+                               CommandContext& context) {
+  maintenance::v1::TaskOptions options;
+  if (arguments.run.job.empty()) {
+    ASSIGN_OR_RETURN(options, MakeGcOptions(arguments.gc, context));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<TaskRun> run,
+                   TaskRun::Open(arguments.run.retry_for, context));
+  if (!arguments.run.job.empty()) {
+    ASSIGN_OR_RETURN(
+        const maintenance::v1::Job job,
+        run->GetJob(arguments.run.job, maintenance::v1::TASK_KIND_GC));
+    if (!arguments.run.dry_run) return run->StartJob(job.name(), arguments.run);
+    options = job.options();
+  }
+  if (arguments.run.dry_run) options.mutable_gc()->set_validate_only(true);
+  return run->Start(options, arguments.run);
+}
+
+}  // namespace
+
+void AddGcCommand(CLI::App* root, Action* chosen) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = AddCommand(
+      root, "gc",
+      "Free the space of what no snapshot refers to, beside whatever else runs "
+      "(garbage collection); tells what will be free later, and why not yet",
+      "cairn gc --wait\n"
+      "cairn gc --dry-run\n"
+      "cairn gc --max-time=4h --copy-rate=100MiB\n"
+      "cairn gc --job weekly --wait --request-id=gc-$(date +%G-%V)");
+  AddGcOptions(command, &arguments->gc);
+  AddJobOption(command, &arguments->run);
+  AddDryRun(command, &arguments->run);
+  AddRunOptions(command, &arguments->run);
+  command->callback([arguments, chosen] {
+    *chosen = [arguments](CommandContext& context) {
+      return RunGc(*arguments, context);
+    };
+  });
+}
+
+}  // namespace cairn::client
