@@ -1,11 +1,13 @@
 #include "services/maintenance/engine/datastore_leases.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/model/names.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/maintenance/domain/lease_rules.h"
@@ -305,6 +307,52 @@ absl::StatusOr<EpochNumbers> DatastoreLeases::Advance() {
 void DatastoreLeases::NoteFence(uint64_t fence) {
   absl::MutexLock lock(&mutex_);
   fence_ = std::max(fence_, fence);
+}
+
+absl::Status DatastoreLeases::CheckHolds(const Uuid& id,
+                                         const std::string& resource) {
+  absl::MutexLock lock(&mutex_);
+  Expire();
+  const LeaseEntry* const entry = table_.Find(id);
+  if (entry == nullptr || entry->phase != LeasePhase::kLive) return NotHeld(id);
+  for (const LeaseClaim& claim : entry->lease.claims) {
+    if (claim.resource == resource && claim.mode == LeaseMode::kExclusive) {
+      return absl::OkStatus();
+    }
+  }
+  return NotHeld(id);
+}
+
+std::optional<Lease> DatastoreLeases::OldestWriter() {
+  absl::MutexLock lock(&mutex_);
+  Expire();
+  const LeaseEntry* oldest = nullptr;
+  for (const LeaseEntry* const entry :
+       table_.List(std::nullopt, table_.size())) {
+    if (!entry->holds() || !MayWrite(entry->lease.purpose)) continue;
+    if (oldest == nullptr ||
+        entry->lease.start_epoch < oldest->lease.start_epoch) {
+      oldest = entry;
+    }
+  }
+  if (oldest == nullptr) return std::nullopt;
+  return Answer(*oldest);
+}
+
+std::vector<std::string> DatastoreLeases::LeasedSnapshots() {
+  absl::MutexLock lock(&mutex_);
+  Expire();
+  std::set<std::string> snapshots;
+  for (const LeaseEntry* const entry :
+       table_.List(std::nullopt, table_.size())) {
+    if (!entry->holds()) continue;
+    for (const LeaseClaim& claim : entry->lease.claims) {
+      if (SnapshotName::Parse(claim.resource).ok()) {
+        snapshots.insert(claim.resource);
+      }
+    }
+  }
+  return {snapshots.begin(), snapshots.end()};
 }
 
 std::optional<EpochNumbers> DatastoreLeases::numbers() const {

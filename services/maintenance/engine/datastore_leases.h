@@ -87,6 +87,14 @@ class DatastoreLeases {
   // Index has confirmed `fence`.
   void NoteFence(uint64_t fence);
 
+  // Aborted (LEASE_EXPIRED): the lease is not live, or does not claim
+  // `resource`.
+  absl::Status CheckHolds(const Uuid& id, const std::string& resource);
+  // Of the live leases that may write the first of the least epoch.
+  std::optional<Lease> OldestWriter();
+  // What live leases, and those that are about to be, claim of snapshots.
+  std::vector<std::string> LeasedSnapshots();
+
   // None before the first Adopt.
   std::optional<EpochNumbers> numbers() const;
   // Precondition: Adopt or Restore gave numbers.

@@ -146,6 +146,7 @@ absl::Status LeaseCoordinator::OpenWithTurn(const Call& call,
   ASSIGN_OR_RETURN(const PeerNumbers peers, AskPeers(call, ref));
   const FenceState& fence = peers.fence;
   const StoreState& state = peers.store;
+  const std::optional<EpochNumbers> before = leases.numbers();
   ASSIGN_OR_RETURN(
       const EpochNumbers numbers,
       leases.Adopt({.datastore = ref,
@@ -153,7 +154,9 @@ absl::Status LeaseCoordinator::OpenWithTurn(const Call& call,
                                        state.highest_epoch}),
                     .token = std::max(fence.highest_token, state.token),
                     .fence = fence.fence}));
-  if (state.floor < numbers.epoch || state.token < numbers.token) {
+  // A store that was told an epoch since its start keeps that floor: a sweep
+  // of ours has taken higher numbers since, and told it none of its own.
+  if (state.floor == 0 || numbers != before) {
     RETURN_IF_ERROR(ShowNumbers(call, numbers, fence.sequence));
     dependencies_.metrics->touch_floor_pushes.Increment();
   }
@@ -315,21 +318,33 @@ absl::StatusOr<EpochState> LeaseCoordinator::AdvanceEpoch(
   return entry->leases.State();
 }
 
+absl::StatusOr<EpochNumbers> LeaseCoordinator::TakeNumbers(
+    const Call& call, DatastoreLeases& leases) {
+  // Before any number moves.
+  if (const std::optional<DatastoreRef> opened = leases.opened()) {
+    const absl::StatusOr<PeerNumbers> peers = AskPeers(call, *opened);
+    if (!peers.ok()) {
+      if (ContradictsUs(peers.status())) leases.Close();
+      return peers.status();
+    }
+    // The floor of a store that has restarted is the epoch of before: what is
+    // touched below the next one may go.
+    if (peers->store.floor == 0) {
+      RETURN_IF_ERROR(
+          ShowNumbers(call, *leases.numbers(), peers->fence.sequence));
+      dependencies_.metrics->touch_floor_pushes.Increment();
+    }
+  }
+  return leases.Advance();
+}
+
 // A crash or an error between the steps leaves numbers that were taken and
 // not told to everyone. They are never used again: a repetition takes higher
 // ones, and until then the cut, which only our own grants look at, is merely
 // ahead of the fence.
 absl::Status LeaseCoordinator::AdvanceWithTurn(const Call& call,
                                                DatastoreLeases& leases) {
-  // Before any number moves.
-  if (const std::optional<DatastoreRef> opened = leases.opened()) {
-    const absl::Status peers = AskPeers(call, *opened).status();
-    if (!peers.ok()) {
-      if (ContradictsUs(peers)) leases.Close();
-      return peers;
-    }
-  }
-  ASSIGN_OR_RETURN(const EpochNumbers numbers, leases.Advance());
+  ASSIGN_OR_RETURN(const EpochNumbers numbers, TakeNumbers(call, leases));
   const absl::StatusOr<FenceState> fence = dependencies_.fence->RaiseFence(
       call, numbers.datastore, numbers.cut, numbers.token);
   if (!fence.ok()) {
@@ -369,9 +384,7 @@ absl::Status LeaseCoordinator::PushTouchFloor(const Call& call,
                      ", known are ", numbers.token, " and ", numbers.epoch,
                      "; the numbers are adopted at its next use"));
   }
-  if (state->token == numbers.token && state->floor == numbers.epoch) {
-    return absl::OkStatus();
-  }
+  if (state->floor != 0) return absl::OkStatus();
   const absl::Status shown = ShowNumbers(call, numbers, peers->fence.sequence);
   if (!shown.ok()) {
     if (ContradictsUs(shown)) leases.Close();
@@ -382,6 +395,29 @@ absl::Status LeaseCoordinator::PushTouchFloor(const Call& call,
             << " incarnation=" << state->incarnation
             << " epoch=" << numbers.epoch;
   return absl::OkStatus();
+}
+
+absl::StatusOr<SweepStart> LeaseCoordinator::BeginSweep(
+    const Call& call, const std::string& datastore, const Uuid& lease) {
+  ASSIGN_OR_RETURN(Entry * entry, Opened(call, datastore, std::nullopt));
+  ASSIGN_OR_RETURN(const Turn turn, TakeTurn(call, *entry));
+  DatastoreLeases& leases = entry->leases;
+  RETURN_IF_ERROR(leases.CheckHolds(lease, SweepResource(datastore)));
+  SweepStart start;
+  ASSIGN_OR_RETURN(start.numbers, TakeNumbers(call, leases));
+  start.oldest_writer = leases.OldestWriter();
+  return start;
+}
+
+void LeaseCoordinator::NoteFence(const std::string& datastore, uint64_t fence) {
+  Entry* const entry = Find(datastore);
+  if (entry != nullptr) entry->leases.NoteFence(fence);
+}
+
+absl::StatusOr<std::vector<std::string>> LeaseCoordinator::ListLeasedSnapshots(
+    const Call& call, const std::string& datastore) {
+  ASSIGN_OR_RETURN(Entry * entry, Opened(call, datastore, std::nullopt));
+  return entry->leases.LeasedSnapshots();
 }
 
 absl::Status LeaseCoordinator::SaveExpiries() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -20,11 +21,20 @@
 #include "services/index/client/catalog_client.h"
 #include "services/index/client/fence_client.h"
 #include "services/maintenance/client/lease_client.h"
+#include "services/maintenance/domain/epoch_numbers.h"
 #include "services/maintenance/engine/datastore_leases.h"
 #include "services/maintenance/metrics.h"
 #include "services/maintenance/storage/lease_store.h"
 
 namespace cairn::maintenance {
+
+// The numbers that a sweep has taken for itself. Nobody was told them yet.
+struct SweepStart {
+  EpochNumbers numbers;
+  // Of the live leases that may write the one of the least epoch: what holds
+  // back the cut, for people.
+  std::optional<Lease> oldest_writer;
+};
 
 // The engine behind LeaseClient: who may write, read and sweep, and the
 // numbers that make it safe. Decisions of one datastore are made in
@@ -74,8 +84,29 @@ class LeaseCoordinator {
   absl::StatusOr<EpochState> AdvanceEpoch(const Call& call,
                                           const std::string& datastore);
 
-  // Tells chunk_storage the epoch if it does not know it, as after its
-  // restart: until then it may not be swept.
+  // Step 1 of a sweep, for the holder of the live lease `lease` on the sweep
+  // of the datastore: E+1, F+1 and the cut, durable. To raise the fence and to
+  // show the token is left to the sweep, which asks index and chunk_storage
+  // for more in the same step; chunk_storage is not told the epoch, or its
+  // touch floor would reach the cut, and nothing would ever be below it.
+  // Aborted (LEASE_EXPIRED): `lease` is not held. FailedPrecondition
+  // (INDEX_BEHIND): no number has moved.
+  absl::StatusOr<SweepStart> BeginSweep(const Call& call,
+                                        const std::string& datastore,
+                                        const Uuid& lease);
+  // Index has confirmed `fence` to a sweep.
+  void NoteFence(const std::string& datastore, uint64_t fence);
+  // The snapshots that live leases claim: roots of a sweep that asks after it
+  // took its view. One that is granted later was listed or in trash then, or
+  // index refuses it. Those of expired leases are not among them: such a lease
+  // holds nothing, and when it comes back index is asked again, and refuses
+  // what has gone meanwhile. Sorted, each once.
+  absl::StatusOr<std::vector<std::string>> ListLeasedSnapshots(
+      const Call& call, const std::string& datastore);
+
+  // Tells chunk_storage the epoch if it has not been told one since its
+  // start: until then it may not be swept. One that knows an older epoch is
+  // left with it: what was touched since is touched with what it was.
   absl::Status PushTouchFloor(const Call& call, const std::string& datastore);
 
   // Makes noticed expiries durable and shows the oldest lease's age.
@@ -105,6 +136,9 @@ class LeaseCoordinator {
   absl::Status OpenWithTurn(const Call& call, const DatastoreRef& ref,
                             DatastoreLeases& leases);
   absl::Status AdvanceWithTurn(const Call& call, DatastoreLeases& leases);
+  // The next numbers, durable and told nobody.
+  absl::StatusOr<EpochNumbers> TakeNumbers(const Call& call,
+                                           DatastoreLeases& leases);
   // What index and chunk_storage know. FailedPrecondition (INDEX_BEHIND):
   // changes are stored that index has not numbered.
   struct PeerNumbers {
