@@ -27,6 +27,7 @@ readonly BUILD_PACKAGES=(
   libgrpc++-dev
   libgtest-dev
   libprotobuf-dev
+  libre2-dev
   librocksdb-dev
   libssl-dev
   libyaml-cpp-dev

@@ -12,6 +12,18 @@ constexpr LeasePurpose kPurposes[] = {
     LeasePurpose::kUndelete,        LeasePurpose::kRepair,
     LeasePurpose::kRebuild};
 
+constexpr std::pair<LaterBytes::Reason, const char*> kLaterReasons[] = {
+    {LaterBytes::Reason::kTrash, "trash"},
+    {LaterBytes::Reason::kSession, "session"},
+    {LaterBytes::Reason::kThreshold, "threshold"},
+    {LaterBytes::Reason::kBudget, "budget"},
+    {LaterBytes::Reason::kDamage, "damage"},
+};
+
+double Seconds(absl::Time time) {
+  return absl::ToDoubleSeconds(time - absl::UnixEpoch());
+}
+
 MetricLabels Label(LeasePurpose purpose) {
   return {{"purpose", std::string(LeasePurposeName(purpose))}};
 }
@@ -36,7 +48,32 @@ MaintenanceMetrics::MaintenanceMetrics(MetricRegistry* registry)
           "Times that chunk storage was told the epoch anew.")),
       round_failures(registry->AddCounter(
           "cairn_maintenance_round_failures_total",
-          "Background rounds that could not reach index or chunk storage.")) {
+          "Background rounds that could not reach index or chunk storage.")),
+      gc_freed_bytes(
+          registry->AddCounter("cairn_maintenance_gc_freed_bytes_total",
+                               "Bytes of pack files that gc has freed.")),
+      gc_missing_records(registry->AddGauge(
+          "cairn_maintenance_gc_missing_records",
+          "Records that snapshots refer to and that are not to be had, as the "
+          "last gc found them.")),
+      registry_(registry) {
+  for (const TaskKind kind : kTaskKinds) {
+    const std::string name(TaskKindName(kind));
+    for (const TaskState state : kTaskStates) {
+      if (!HasEnded(state)) continue;
+      task_runs[{kind, state}] = &registry->AddCounter(
+          "cairn_maintenance_task_runs_total", "Tasks that have ended.",
+          {{"kind", name}, {"result", std::string(TaskStateName(state))}});
+    }
+    tasks_running[kind] =
+        &registry->AddGauge("cairn_maintenance_tasks_running",
+                            "Tasks that run now.", {{"kind", name}});
+  }
+  for (const auto& [reason, name] : kLaterReasons) {
+    gc_later_bytes[reason] = &registry->AddGauge(
+        "cairn_maintenance_gc_later_bytes",
+        "Bytes that the last gc could not free yet.", {{"reason", name}});
+  }
   for (const LeasePurpose purpose : kPurposes) {
     leases_live[purpose] =
         &registry->AddGauge("cairn_maintenance_leases_live",
@@ -45,6 +82,40 @@ MaintenanceMetrics::MaintenanceMetrics(MetricRegistry* registry)
         &registry->AddCounter("cairn_maintenance_leases_granted_total",
                               "Leases granted.", Label(purpose));
   }
+}
+
+void MaintenanceMetrics::ShowLater(const std::vector<LaterBytes>& later) {
+  for (const auto& [reason, gauge] : gc_later_bytes) gauge->Set(0);
+  for (const LaterBytes& bytes : later) {
+    gc_later_bytes.at(bytes.reason)->Set(static_cast<double>(bytes.bytes));
+  }
+}
+
+void MaintenanceMetrics::ShowSuccess(TaskKind kind,
+                                     const std::string& datastore,
+                                     absl::Time time) {
+  registry_
+      ->AddGauge(
+          "cairn_maintenance_task_last_success_timestamp_seconds",
+          "When a task of the kind last succeeded on the datastore.",
+          {{"kind", std::string(TaskKindName(kind))}, {"datastore", datastore}})
+      .Set(Seconds(time));
+}
+
+void MaintenanceMetrics::ShowVerifyDebt(
+    const std::string& datastore, uint64_t never_proved_bytes,
+    std::optional<absl::Time> oldest_proof) {
+  const MetricLabels labels = {{"datastore", datastore}};
+  registry_
+      ->AddGauge("cairn_maintenance_verify_never_proved_bytes",
+                 "Bytes of packs that were never read and proved.", labels)
+      .Set(static_cast<double>(never_proved_bytes));
+  registry_
+      ->AddGauge("cairn_maintenance_verify_oldest_proof_timestamp_seconds",
+                 "When the pack that was proved longest ago was proved; 0: one "
+                 "was never.",
+                 labels)
+      .Set(oldest_proof.has_value() ? Seconds(*oldest_proof) : 0);
 }
 
 }  // namespace cairn::maintenance

@@ -1,15 +1,24 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "common/metrics/metric_registry.h"
 #include "common/model/lease.h"
+#include "services/maintenance/domain/run_results.h"
+#include "services/maintenance/domain/task_rules.h"
 
 namespace cairn::maintenance {
 
 // Every metric that maintenance exports besides those of its gRPC server.
 // All series exist, at 0, from the start.
-struct MaintenanceMetrics {
+class MaintenanceMetrics {
+ public:
   // `registry` outlives the metrics.
   explicit MaintenanceMetrics(MetricRegistry* registry);
 
@@ -32,6 +41,33 @@ struct MaintenanceMetrics {
   // cairn_maintenance_round_failures_total: background rounds that could not
   // reach index or chunk_storage.
   Counter& round_failures;
+
+  // cairn_maintenance_task_runs_total{kind,result}: tasks that have ended.
+  std::map<std::pair<TaskKind, TaskState>, Counter*> task_runs;
+  // cairn_maintenance_tasks_running{kind}
+  std::map<TaskKind, Gauge*> tasks_running;
+  // cairn_maintenance_gc_freed_bytes_total: of pack files, by all gc runs.
+  Counter& gc_freed_bytes;
+  // cairn_maintenance_gc_missing_records: referred to and not to be had, as
+  // the last gc found them.
+  Gauge& gc_missing_records;
+  // cairn_maintenance_gc_later_bytes{reason}: what the last gc could not free.
+  std::map<LaterBytes::Reason, Gauge*> gc_later_bytes;
+
+  // As the last gc of any datastore has found it.
+  void ShowLater(const std::vector<LaterBytes>& later);
+  // cairn_maintenance_task_last_success_timestamp_seconds{kind,datastore},
+  // from the first success on; datastores are few.
+  void ShowSuccess(TaskKind kind, const std::string& datastore,
+                   absl::Time time);
+  // cairn_maintenance_verify_never_proved_bytes{datastore} and
+  // cairn_maintenance_verify_oldest_proof_timestamp_seconds{datastore} (0:
+  // something was never proved): the verification debt.
+  void ShowVerifyDebt(const std::string& datastore, uint64_t never_proved_bytes,
+                      std::optional<absl::Time> oldest_proof);
+
+ private:
+  MetricRegistry* const registry_;
 };
 
 }  // namespace cairn::maintenance

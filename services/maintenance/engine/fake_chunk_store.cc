@@ -92,10 +92,22 @@ absl::Status FakeChunkStore::Sync(const Call&, const SessionRef&, uint64_t) {
   return NotNeeded();
 }
 
-absl::StatusOr<uint64_t> FakeChunkStore::Append(const Call&,
-                                                const DatastoreRef&,
-                                                std::vector<Record>) {
-  return NotNeeded();
+absl::StatusOr<uint64_t> FakeChunkStore::Append(const Call& call,
+                                                const DatastoreRef& datastore,
+                                                std::vector<Record> records) {
+  RETURN_IF_ERROR(Enter(call, "Append"));
+  absl::MutexLock lock(&mutex_);
+  StoreState& state = states_[datastore.uuid];
+  for (Record& record : records) {
+    state.sequence = std::max(state.sequence, record.sequence);
+    appended_.push_back(std::move(record));
+  }
+  return state.sequence;
+}
+
+std::vector<Record> FakeChunkStore::appended() const {
+  absl::MutexLock lock(&mutex_);
+  return appended_;
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> FakeChunkStore::Get(
@@ -134,8 +146,9 @@ absl::StatusOr<StoreState> FakeChunkStore::ShowToken(
 }
 
 absl::StatusOr<StoreStatistics> FakeChunkStore::Statistics(
-    const Call&, const DatastoreRef&) {
-  return NotNeeded();
+    const Call& call, const DatastoreRef&) {
+  RETURN_IF_ERROR(Enter(call, "Statistics"));
+  return StoreStatistics{};
 }
 
 }  // namespace cairn::maintenance

@@ -29,6 +29,8 @@ class FakeChunkStore final : public ChunkClient {
   void Forget();
   StoreState state(const DatastoreRef& datastore) const;
   void SetState(const DatastoreRef& datastore, const StoreState& state);
+  // What was appended, in order.
+  std::vector<Record> appended() const;
 
   absl::StatusOr<StoreState> EnsureDatastore(
       const Call& call, const DatastoreRef& datastore) override;
@@ -58,6 +60,7 @@ class FakeChunkStore final : public ChunkClient {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   uint64_t incarnation_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<Uuid, StoreState> states_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Record> appended_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn::maintenance

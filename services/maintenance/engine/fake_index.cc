@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrency/cancellation.h"
+#include "common/log/log.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -41,13 +42,30 @@ void FakeIndex::AddDatastore(const std::string& name, const DatastoreRef& ref) {
 }
 
 void FakeIndex::AddSnapshot(const std::string& name) {
+  Snapshot snapshot;
+  const absl::StatusOr<SnapshotName> parsed = SnapshotName::Parse(name);
+  CHECK_OK(parsed.status());
+  snapshot.name = *parsed;
+  PutSnapshot(snapshot);
+}
+
+void FakeIndex::PutSnapshot(const Snapshot& snapshot) {
   absl::MutexLock lock(&mutex_);
-  snapshots_.insert(name);
+  snapshots_[snapshot.name] = snapshot;
+}
+
+std::vector<Snapshot> FakeIndex::snapshots() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Snapshot> snapshots;
+  for (const auto& [name, snapshot] : snapshots_) snapshots.push_back(snapshot);
+  return snapshots;
 }
 
 void FakeIndex::RemoveSnapshot(const std::string& name) {
+  const absl::StatusOr<SnapshotName> parsed = SnapshotName::Parse(name);
+  CHECK_OK(parsed.status());
   absl::MutexLock lock(&mutex_);
-  snapshots_.erase(name);
+  snapshots_.erase(*parsed);
 }
 
 absl::Status FakeIndex::OpenSession(const SessionRef& session) {
@@ -140,8 +158,32 @@ absl::StatusOr<ListPage<Group>> FakeIndex::ListGroups(const Call&,
 }
 
 absl::StatusOr<ListPage<Snapshot>> FakeIndex::ListSnapshots(
-    const Call&, const SnapshotQuery&, const PageRequest&) {
-  return NotNeeded();
+    const Call& call, const SnapshotQuery& query, const PageRequest& page) {
+  RETURN_IF_ERROR(Enter(call, "ListSnapshots"));
+  absl::MutexLock lock(&mutex_);
+  ListPage<Snapshot> result;
+  for (const auto& [name, snapshot] : snapshots_) {
+    const auto wanted =
+        query.trash ? SnapshotState::kTrash : SnapshotState::kListed;
+    const NamespacePath& path = name.group.parent.path;
+    if (snapshot.state != wanted ||
+        name.group.parent.datastore != query.parent.datastore ||
+        !path.IsSameOrBelow(query.parent.path) ||
+        path.components.size() >
+            query.parent.path.components.size() + query.max_depth ||
+        (query.group.has_value() && *query.group != name.group) ||
+        (!page.page_token.empty() &&
+         name <= *SnapshotName::Parse(page.page_token))) {
+      continue;
+    }
+    // Short pages, so that every reader of the list must go on.
+    if (result.items.size() == 3) {
+      result.next_page_token = result.items.back().name.ToString();
+      break;
+    }
+    result.items.push_back(snapshot);
+  }
+  return result;
 }
 
 absl::StatusOr<Datastore> FakeIndex::GetDatastore(const Call& call,
@@ -163,13 +205,13 @@ absl::StatusOr<Snapshot> FakeIndex::GetSnapshot(const Call& call,
                                                 const SnapshotName& name) {
   RETURN_IF_ERROR(Enter(call, "GetSnapshot"));
   absl::MutexLock lock(&mutex_);
-  if (!snapshots_.contains(name.ToString())) {
+  const auto found = snapshots_.find(name);
+  if (found == snapshots_.end() ||
+      found->second.state == SnapshotState::kGone) {
     return absl::NotFoundError(
         absl::StrCat(name.ToString(), " does not exist"));
   }
-  Snapshot snapshot;
-  snapshot.name = name;
-  return snapshot;
+  return found->second;
 }
 
 absl::StatusOr<CatalogStatistics> FakeIndex::GetStatistics(const Call&,

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -31,7 +31,11 @@ class FakeIndex final : public CatalogClient, public FenceClient {
   void AddDatastore(const std::string& name, const DatastoreRef& ref);
   // `name`: a snapshot's resource name.
   void AddSnapshot(const std::string& name);
+  // In the place of the one of this name. Gone ones are seen by snapshots()
+  // alone.
+  void PutSnapshot(const Snapshot& snapshot);
   void RemoveSnapshot(const std::string& name);
+  std::vector<Snapshot> snapshots() const;
   // What a session of that epoch meets at its open and at its publish.
   absl::Status OpenSession(const SessionRef& session);
   absl::Status Publish(const SessionRef& session);
@@ -77,7 +81,7 @@ class FakeIndex final : public CatalogClient, public FenceClient {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, DatastoreRef> datastores_ ABSL_GUARDED_BY(mutex_);
   std::map<Uuid, FenceState> fences_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> snapshots_ ABSL_GUARDED_BY(mutex_);
+  std::map<SnapshotName, Snapshot> snapshots_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn::maintenance
