@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -8,11 +9,13 @@
 
 namespace cairn::cairnd {
 
-// A service that only the others of its process call: what it would serve
-// over gRPC is not served, all else is as it is alone.
+// A service that the others of its process call: of what it would serve over
+// gRPC only what is named is served, all else is as it is alone.
 class EmbeddedService final : public Service {
  public:
-  explicit EmbeddedService(std::unique_ptr<Service> service);
+  // `served`: full names of gRPC services.
+  explicit EmbeddedService(std::unique_ptr<Service> service,
+                           std::set<std::string> served = {});
   ~EmbeddedService() override;
 
   std::string name() const override { return service_->name(); }
@@ -25,6 +28,7 @@ class EmbeddedService final : public Service {
   // Goes after the service that was lent it.
   std::unique_ptr<Context> context_;
   const std::unique_ptr<Service> service_;
+  const std::set<std::string> served_;
 };
 
 }  // namespace cairn::cairnd

@@ -1,6 +1,7 @@
 #include "services/cairnd/server.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -81,7 +82,9 @@ std::vector<std::unique_ptr<Service>> BuildServices(
         return maintenance::MaintenanceServer::Peers{
             .catalog = index->client(),
             .fence = index->client(),
-            .chunks = chunks->client()};
+            .chunks = chunks->client(),
+            .index_sweeps = index->sweep_client(),
+            .store_sweeps = chunks->sweep_client()};
       });
   auto ingest_server = std::make_unique<ingest::IngestServer>(
       options.ingest, server.max_streams,
@@ -101,7 +104,11 @@ std::vector<std::unique_ptr<Service>> BuildServices(
   services.push_back(
       std::make_unique<EmbeddedService>(std::move(chunk_server)));
   services.push_back(
-      std::make_unique<EmbeddedService>(std::move(maintenance_server)));
+      // What operators call; leases and epochs are the process's own affair.
+      std::make_unique<EmbeddedService>(
+          std::move(maintenance_server),
+          std::set<std::string>{"cairn.maintenance.v1.TaskService",
+                                "cairn.maintenance.v1.JobService"}));
   services.push_back(std::move(ingest_server));
   return services;
 }

@@ -20,7 +20,8 @@ absl::Status CheckIndexBesidePacks(const FileSystem& files,
 // The whole suite in one process and one data directory, with the
 // subdirectories that the services have alone: index, chunk_storage and
 // maintenance are called by this process only and directly, ingest serves
-// the public services in front of them.
+// the public services in front of them; of maintenance tasks and jobs are
+// served as well.
 std::vector<std::unique_ptr<Service>> BuildServices(
     const Options& options, const ServerOptions& server);
 

@@ -1,6 +1,7 @@
 #include "services/maintenance/options.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/model/catalog.h"
 #include "services/maintenance/domain/lease_rules.h"
 
 namespace cairn::maintenance {
@@ -31,6 +32,29 @@ CoordinatorRounds::Options Options::Rounds() const {
   return rounds;
 }
 
+TaskRegistry::Options Options::Tasks() const {
+  TaskRegistry::Options tasks;
+  tasks.retention = {.max_ended = static_cast<size_t>(max_kept_tasks),
+                     .max_age = task_retention};
+  return tasks;
+}
+
+TaskRunner::Options Options::Runner() const {
+  return {.max_running = static_cast<size_t>(max_running_tasks)};
+}
+
+TaskWork::Options Options::Work() const {
+  TaskWork::Options work;
+  work.gc.live_percent = static_cast<uint32_t>(gc_live_percent);
+  return work;
+}
+
+Pruner::Options Options::Prune() const {
+  Pruner::Options prune;
+  prune.trash_time = trash_time;
+  return prune;
+}
+
 void RegisterSettings(Settings& settings, const std::string& prefix,
                       Options* options) {
   settings.Add(prefix + "default-lease-ttl", &options->default_lease_ttl,
@@ -41,6 +65,20 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
   settings.Add(prefix + "round-period", &options->round_period,
                absl::Seconds(1), absl::Hours(1),
                "how often chunk storage is asked whether it knows the epoch");
+  settings.Add(prefix + "max-running-tasks", &options->max_running_tasks, 1,
+               100, "prunes, gcs and verifies that run at one time");
+  settings.Add(prefix + "max-kept-tasks", &options->max_kept_tasks, 1, 100'000,
+               "ended tasks of one datastore that are kept");
+  settings.Add(prefix + "task-retention", &options->task_retention,
+               absl::Hours(1), absl::Hours(24 * 3650),
+               "how long ended tasks and their logs are kept");
+  settings.Add(prefix + "trash-time", &options->trash_time,
+               absl::ZeroDuration(), kMaxTrashTime,
+               "how long what a prune forgets can be taken back, if the prune "
+               "names no time");
+  settings.Add(prefix + "gc-live-percent", &options->gc_live_percent, 1, 100,
+               "a pack of which less is live is compacted, if the gc names no "
+               "share");
   settings.AddBytes(prefix + "database-cache", &options->block_cache_bytes,
                     kMiB, 16 * kGiB, "block cache of the database");
   settings.AddBytes(prefix + "database-write-buffer",

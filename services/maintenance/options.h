@@ -6,8 +6,13 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/config/settings.h"
+#include "services/maintenance/domain/run_options.h"
 #include "services/maintenance/engine/coordinator_rounds.h"
 #include "services/maintenance/engine/lease_coordinator.h"
+#include "services/maintenance/engine/prune_run.h"
+#include "services/maintenance/engine/task_registry.h"
+#include "services/maintenance/engine/task_runner.h"
+#include "services/maintenance/engine/task_work.h"
 
 namespace cairn::maintenance {
 
@@ -21,6 +26,16 @@ struct Options {
   int64_t max_leases = 10000;
   // How soon a restarted chunk_storage is told the epoch.
   absl::Duration round_period = absl::Seconds(10);
+  // Prunes, gcs and verifies at one time, each on a thread of its own.
+  int64_t max_running_tasks = 8;
+  // What is kept of tasks of one datastore that have ended.
+  int64_t max_kept_tasks = 1000;
+  absl::Duration task_retention = absl::Hours(24 * 90);
+  // For a prune that names none; as ingest's, for what is forgotten by hand.
+  absl::Duration trash_time = absl::Hours(24 * 7);
+  // For a gc that names none: packs of which less is live are compacted. Each
+  // per cent more frees at most as much of the packs, and copies more.
+  int64_t gc_live_percent = kDefaultLivePercent;
   // RocksDB of a few thousand small rows.
   uint64_t block_cache_bytes = uint64_t{4} << 20;
   uint64_t write_buffer_bytes = uint64_t{4} << 20;
@@ -32,6 +47,10 @@ struct Options {
   absl::Status Validate() const;
   LeaseCoordinator::Options Coordinator() const;
   CoordinatorRounds::Options Rounds() const;
+  TaskRegistry::Options Tasks() const;
+  TaskRunner::Options Runner() const;
+  TaskWork::Options Work() const;
+  Pruner::Options Prune() const;
 };
 
 // `prefix` is put before each name: "" or "maintenance-". `options` outlives

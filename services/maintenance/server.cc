@@ -10,18 +10,33 @@
 #include "common/rpc/channel.h"
 #include "common/status/status_macros.h"
 #include "services/chunk_storage/client/grpc_chunk_client.h"
+#include "services/chunk_storage/client/grpc_sweep_client.h"
 #include "services/index/client/grpc_index_client.h"
+#include "services/index/client/grpc_sweep_client.h"
 #include "services/maintenance/storage/lease_store.h"
 
 namespace cairn::maintenance {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
+// Of one question of a change of the catalog to index or chunk_storage.
+constexpr absl::Duration kPeerTimeout = absl::Minutes(1);
+
+// Of the stores one after another.
+std::vector<std::string> AllTables() {
+  std::vector<std::string> tables = LeaseStore::TableNames();
+  for (const auto& more : {TaskStore::TableNames(), SweepStore::TableNames()}) {
+    tables.insert(tables.end(), more.begin(), more.end());
+  }
+  return tables;
+}
 
 // Clients of the other services, over gRPC.
 struct GrpcPeers {
   std::unique_ptr<GrpcIndexClient> index;
   std::unique_ptr<GrpcChunkClient> chunks;
+  std::unique_ptr<GrpcIndexSweepClient> index_sweeps;
+  std::unique_ptr<GrpcStoreSweepClient> store_sweeps;
 };
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
@@ -57,7 +72,7 @@ absl::Status MaintenanceServer::OpenStore(ServiceContext& context) {
                                        &files_, random));
   RocksKvStore::Options rocks;
   rocks.path = absl::StrCat(directory_->path(), "/db");
-  for (const std::string& table : LeaseStore::TableNames()) {
+  for (const std::string& table : AllTables()) {
     rocks.tables.push_back({.name = table});
   }
   rocks.block_cache_bytes = options_.block_cache_bytes;
@@ -73,6 +88,16 @@ absl::Status MaintenanceServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(OpenStore(context));
   metrics_ = std::make_unique<MaintenanceMetrics>(context.metrics());
   ASSIGN_OR_RETURN(const Peers peers, find_peers_(context));
+  RETURN_IF_ERROR(StartLeases(context, peers));
+  RETURN_IF_ERROR(OpenTasks(context, peers));
+  RETURN_IF_ERROR(StartTasks(context));
+  rounds_->Start();
+  scheduler_->Begin();
+  return absl::OkStatus();
+}
+
+absl::Status MaintenanceServer::StartLeases(ServiceContext& context,
+                                            const Peers& peers) {
   ASSIGN_OR_RETURN(coordinator_,
                    LeaseCoordinator::Open(options_.Coordinator(),
                                           {.clock = context.clock(),
@@ -100,14 +125,133 @@ absl::Status MaintenanceServer::Start(ServiceContext& context) {
       MaintenanceServiceImpl::Authorization()));
   // A round talks to index and chunk_storage about every datastore.
   context.AddReadinessProbe("peers", [this] { return rounds_->last_result(); });
-  rounds_->Start();
   return absl::OkStatus();
 }
 
-void MaintenanceServer::Drain() {}
+absl::Status MaintenanceServer::OpenTasks(ServiceContext& context,
+                                          const Peers& peers) {
+  const auto task_tables =
+      static_cast<KvTable>(LeaseStore::TableNames().size());
+  task_store_ = std::make_unique<TaskStore>(kv_.get(), task_tables);
+  sweep_store_ = std::make_unique<SweepStore>(
+      kv_.get(),
+      task_tables + static_cast<KvTable>(TaskStore::TableNames().size()));
+  RETURN_IF_ERROR(sweep_store_->InterruptAll(context.clock()->Now()));
+  ASSIGN_OR_RETURN(tasks_,
+                   TaskRegistry::Open(options_.Tasks(),
+                                      {.clock = context.clock(),
+                                       .executor = context.executor(),
+                                       .store = task_store_.get()},
+                                      [random = NewSystemBitGen()]() mutable {
+                                        return Uuid::Random(random);
+                                      }));
+  ASSIGN_OR_RETURN(job_book_, JobBook::Open({}, {.clock = context.clock(),
+                                                 .store = task_store_.get()}));
+  changes_ = std::make_unique<CatalogChanges>(
+      CatalogChanges::Dependencies{.catalog = peers.catalog,
+                                   .chunks = peers.chunks,
+                                   .clock = context.clock(),
+                                   .peer_timeout = kPeerTimeout});
+  pruner_ = std::make_unique<Pruner>(
+      options_.Prune(),
+      Pruner::Dependencies{
+          .clock = context.clock(),
+          .catalog = peers.catalog,
+          .apply = [this](const Call& call, const std::string& datastore,
+                          const CatalogChange& change) {
+            return changes_->Apply(call, datastore, change);
+          }});
+  run_peers_ = {.clock = context.clock(),
+                .executor = context.executor(),
+                .coordinator = coordinator_.get(),
+                .catalog = peers.catalog,
+                .fence = peers.fence,
+                .chunks = peers.chunks,
+                .index = peers.index_sweeps,
+                .store = peers.store_sweeps,
+                .sweeps = sweep_store_.get()};
+  work_ = std::make_unique<TaskWork>(
+      options_.Work(), TaskWork::Dependencies{.peers = run_peers_,
+                                              .pruner = pruner_.get(),
+                                              .codec = &codec_,
+                                              .metrics = metrics_.get()});
+  return absl::OkStatus();
+}
+
+absl::Status MaintenanceServer::StartTasks(ServiceContext& context) {
+  // Tasks take hours: threads that serve calls are not for them.
+  const auto threads = static_cast<int>(options_.max_running_tasks);
+  ASSIGN_OR_RETURN(task_threads_,
+                   ThreadPoolExecutor::Create(
+                       {.name = "task",
+                        .threads = threads,
+                        .queue_limit = static_cast<size_t>(threads)}));
+  runner_ = std::make_unique<TaskRunner>(
+      options_.Runner(),
+      TaskRunner::Dependencies{
+          .clock = context.clock(),
+          .executor = task_threads_.get(),
+          .tasks = tasks_.get(),
+          .metrics = metrics_.get(),
+          .work = [this](const Task& task, RunControl& control) {
+            return work_->Run(task, control);
+          }});
+  task_frontend_ = std::make_unique<TaskFrontend>(
+      TaskFrontend::Options{},
+      TaskFrontend::Dependencies{.executor = context.executor(),
+                                 .tasks = tasks_.get(),
+                                 .runner = runner_.get()});
+  job_frontend_ = std::make_unique<JobFrontend>(
+      JobFrontend::Dependencies{.catalog = run_peers_.catalog,
+                                .jobs = job_book_.get(),
+                                .tasks = task_frontend_.get()});
+  scheduler_ = std::make_unique<JobScheduler>(
+      JobScheduler::Options{},
+      JobScheduler::Dependencies{.clock = context.clock(),
+                                 .executor = context.executor(),
+                                 .jobs = job_book_.get(),
+                                 .tasks = tasks_.get()},
+      [this](const Call&, const Job& job, const std::string& request_id) {
+        return job_frontend_->StartDue(job, request_id);
+      });
+  task_service_ = std::make_unique<TaskServiceImpl>(
+      TaskServiceImpl::Dependencies{.dispatcher = context.dispatcher(),
+                                    .tasks = task_frontend_.get(),
+                                    .pruner = pruner_.get(),
+                                    .peers = run_peers_});
+  RETURN_IF_ERROR(context.AddGrpcService(task_service_.get(),
+                                         v1::TaskService::service_full_name(),
+                                         TaskServiceImpl::Authorization()));
+  job_service_ = std::make_unique<JobServiceImpl>(context.dispatcher(),
+                                                  job_frontend_.get());
+  return context.AddGrpcService(job_service_.get(),
+                                v1::JobService::service_full_name(),
+                                JobServiceImpl::Authorization());
+}
+
+void MaintenanceServer::Drain() {
+  if (runner_ != nullptr) runner_->Drain();
+}
 
 void MaintenanceServer::Stop() {
+  if (scheduler_ != nullptr) scheduler_->Stop();
+  if (runner_ != nullptr) runner_->Stop();
+  if (task_threads_ != nullptr) task_threads_->Shutdown();
   if (rounds_ != nullptr) rounds_->Stop();
+  job_service_.reset();
+  task_service_.reset();
+  scheduler_.reset();
+  job_frontend_.reset();
+  task_frontend_.reset();
+  runner_.reset();
+  task_threads_.reset();
+  work_.reset();
+  pruner_.reset();
+  changes_.reset();
+  job_book_.reset();
+  tasks_.reset();
+  sweep_store_.reset();
+  task_store_.reset();
   service_.reset();
   client_.reset();
   rounds_.reset();
@@ -130,9 +274,16 @@ std::vector<std::unique_ptr<Service>> BuildServices(
     clients->index = std::make_unique<GrpcIndexClient>(index, context.clock());
     clients->chunks =
         std::make_unique<GrpcChunkClient>(chunks, context.clock());
-    return MaintenanceServer::Peers{.catalog = clients->index.get(),
-                                    .fence = clients->index.get(),
-                                    .chunks = clients->chunks.get()};
+    clients->index_sweeps =
+        std::make_unique<GrpcIndexSweepClient>(index, context.clock());
+    clients->store_sweeps =
+        std::make_unique<GrpcStoreSweepClient>(chunks, context.clock());
+    return MaintenanceServer::Peers{
+        .catalog = clients->index.get(),
+        .fence = clients->index.get(),
+        .chunks = clients->chunks.get(),
+        .index_sweeps = clients->index_sweeps.get(),
+        .store_sweeps = clients->store_sweeps.get()};
   };
   std::vector<std::unique_ptr<Service>> services;
   services.push_back(std::make_unique<MaintenanceServer>(

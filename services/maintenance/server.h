@@ -7,20 +7,38 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/io/data_directory.h"
 #include "common/io/posix_file_system.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
 #include "services/chunk_storage/client/chunk_client.h"
+#include "services/chunk_storage/client/sweep_client.h"
 #include "services/index/client/catalog_client.h"
 #include "services/index/client/fence_client.h"
+#include "services/index/client/sweep_client.h"
+#include "services/maintenance/client/catalog_changes.h"
 #include "services/maintenance/client/local_lease_client.h"
 #include "services/maintenance/engine/coordinator_rounds.h"
+#include "services/maintenance/engine/job_book.h"
+#include "services/maintenance/engine/job_frontend.h"
+#include "services/maintenance/engine/job_scheduler.h"
 #include "services/maintenance/engine/lease_coordinator.h"
+#include "services/maintenance/engine/prune_run.h"
+#include "services/maintenance/engine/sweep_session.h"
+#include "services/maintenance/engine/task_frontend.h"
+#include "services/maintenance/engine/task_registry.h"
+#include "services/maintenance/engine/task_runner.h"
+#include "services/maintenance/engine/task_work.h"
 #include "services/maintenance/metrics.h"
 #include "services/maintenance/options.h"
+#include "services/maintenance/rpc/job_service.h"
 #include "services/maintenance/rpc/maintenance_service.h"
+#include "services/maintenance/rpc/task_service.h"
+#include "services/maintenance/rpc/task_wire.h"
+#include "services/maintenance/storage/sweep_store.h"
+#include "services/maintenance/storage/task_store.h"
 
 namespace cairn::maintenance {
 
@@ -33,6 +51,8 @@ class MaintenanceServer final : public Service {
     CatalogClient* catalog = nullptr;
     FenceClient* fence = nullptr;
     ChunkClient* chunks = nullptr;
+    IndexSweepClient* index_sweeps = nullptr;
+    StoreSweepClient* store_sweeps = nullptr;
   };
   // Asked once, by Start: services of the same process are started before.
   // What it gives lives until Stop has returned.
@@ -52,6 +72,9 @@ class MaintenanceServer final : public Service {
 
  private:
   absl::Status OpenStore(ServiceContext& context);
+  absl::Status StartLeases(ServiceContext& context, const Peers& peers);
+  absl::Status OpenTasks(ServiceContext& context, const Peers& peers);
+  absl::Status StartTasks(ServiceContext& context);
 
   const Options options_;
   const std::string data_dir_;
@@ -66,6 +89,23 @@ class MaintenanceServer final : public Service {
   std::unique_ptr<CoordinatorRounds> rounds_;
   std::unique_ptr<MaintenanceServiceImpl> service_;
   std::unique_ptr<LocalLeaseClient> client_;
+  // Tasks: their rows, what they do, who runs them and who asks for them.
+  std::unique_ptr<TaskStore> task_store_;
+  std::unique_ptr<SweepStore> sweep_store_;
+  std::unique_ptr<TaskRegistry> tasks_;
+  std::unique_ptr<JobBook> job_book_;
+  RunPeers run_peers_;
+  std::unique_ptr<CatalogChanges> changes_;
+  std::unique_ptr<Pruner> pruner_;
+  ProtoTaskCodec codec_;
+  std::unique_ptr<TaskWork> work_;
+  std::unique_ptr<ThreadPoolExecutor> task_threads_;
+  std::unique_ptr<TaskRunner> runner_;
+  std::unique_ptr<TaskFrontend> task_frontend_;
+  std::unique_ptr<JobFrontend> job_frontend_;
+  std::unique_ptr<JobScheduler> scheduler_;
+  std::unique_ptr<TaskServiceImpl> task_service_;
+  std::unique_ptr<JobServiceImpl> job_service_;
 };
 
 // The service in a process of its own, over connections to its peers. They

@@ -91,6 +91,12 @@ absl::StatusOr<StartedTask> TaskRegistry::Attach(
   return started;
 }
 
+bool TaskRegistry::IsKnown(const std::string& datastore,
+                           const std::string& request_id) const {
+  absl::MutexLock lock(&mutex_);
+  return ledger_.table().FindRequest(datastore, request_id) != nullptr;
+}
+
 absl::StatusOr<TaskRun> TaskRegistry::Begin(const std::string& datastore,
                                             const Uuid& id) {
   absl::MutexLock lock(&mutex_);

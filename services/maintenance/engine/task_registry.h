@@ -76,6 +76,10 @@ class TaskRegistry {
   // ResourceExhausted (LIMIT_EXCEEDED): too many tasks are active.
   absl::StatusOr<StartedTask> Create(TaskRequest request);
 
+  // Whether a start under this request id is a repetition.
+  bool IsKnown(const std::string& datastore,
+               const std::string& request_id) const;
+
   // Takes up a queued task. FailedPrecondition: it is not queued (any more).
   absl::StatusOr<TaskRun> Begin(const std::string& datastore, const Uuid& id);
 

@@ -44,6 +44,10 @@ class TaskRun {
   // out, with a line in the log. Call it once, last.
   absl::Status Finish(const absl::Status& status, std::string result);
 
+  // Lets go of the task without an end: the process ends, and its next start
+  // finds the task interrupted. In place of Finish.
+  void Abandon() { registry_ = nullptr; }
+
  private:
   friend class TaskRegistry;
   TaskRun(TaskRegistry* registry, const Uuid& id,

@@ -1,0 +1,66 @@
+#include "services/maintenance/engine/task_work.h"
+
+#include <variant>
+
+#include "common/log/log.h"
+#include "common/status/status_macros.h"
+#include "services/maintenance/engine/lease_guard.h"
+#include "services/maintenance/engine/pack_proofs.h"
+
+namespace cairn::maintenance {
+
+absl::StatusOr<std::string> TaskWork::Run(const Task& task,
+                                          RunControl& control) const {
+  ASSIGN_OR_RETURN(const RunOptions asked,
+                   dependencies_.codec->DecodeOptions(task.request.kind,
+                                                      task.request.options));
+  ASSIGN_OR_RETURN(const RunResult result, std::visit(
+                                               [&](const auto& options) {
+                                                 return RunOne(task.id, options,
+                                                               control);
+                                               },
+                                               asked));
+  return dependencies_.codec->EncodeResult(result);
+}
+
+absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid&,
+                                           const PruneRunOptions& asked,
+                                           RunControl& control) const {
+  ASSIGN_OR_RETURN(const PruneRunResult result,
+                   dependencies_.pruner->Run(asked, control));
+  return RunResult(result);
+}
+
+absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid& task,
+                                           const GcRunOptions& asked,
+                                           RunControl& control) const {
+  ASSIGN_OR_RETURN(const GcRunResult result,
+                   GcRun(options_.gc, dependencies_.peers,
+                         dependencies_.metrics, task, asked, &control)
+                       .Run());
+  return RunResult(result);
+}
+
+absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid& task,
+                                           const VerifyRunOptions& asked,
+                                           RunControl& control) const {
+  ASSIGN_OR_RETURN(
+      const VerifyRunResult result,
+      VerifyRun(options_.verify, dependencies_.peers, task, asked, &control)
+          .Run());
+  const RunPeers& peers = dependencies_.peers;
+  const absl::StatusOr<VerifyDebt> debt =
+      ReadVerifyDebt(MaintenanceCall(peers.clock->Now() + options_.times.call,
+                                     control.cancellation()),
+                     peers, asked.scope.datastore());
+  if (debt.ok()) {
+    dependencies_.metrics->ShowVerifyDebt(
+        asked.scope.datastore(), debt->never_proved_bytes, debt->oldest_proof);
+  } else {
+    LOG(WARNING) << "verification debt not shown task=" << task.ToString()
+                 << " error=" << debt.status();
+  }
+  return RunResult(result);
+}
+
+}  // namespace cairn::maintenance
