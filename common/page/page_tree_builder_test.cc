@@ -213,9 +213,9 @@ TEST(PageTreeBuilderTest, ListsWhatItsUnfinishedPagesReferTo) {
   std::mt19937_64 random(TestSeed());
   const std::vector<ChunkEntry> entries = Joined(RandomEntries(500, random));
   PageTreeBuilder builder(kTiny);
-  std::set<Digest> completed;  // pages
+  std::set<Digest> completed;         // pages
   std::map<Digest, uint32_t> levels;  // of them
-  std::set<Digest> referred;   // pages that completed pages refer to
+  std::set<Digest> referred;          // pages that completed pages refer to
   uint64_t entries_in_pages = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
     ASSERT_OK(builder.Add(entries[i]));

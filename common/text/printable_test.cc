@@ -10,7 +10,9 @@ namespace {
 TEST(PrintableTest, ControlCharactersAndBrokenUtf8AreNotPrintable) {
   EXPECT_TRUE(IsPrintableUtf8(""));
   EXPECT_TRUE(IsPrintableUtf8("nightly gc ~"));
-  EXPECT_TRUE(IsPrintableUtf8("n\xc3\xa4" "chtlich \xf0\x9f\xaa\xa8"));
+  EXPECT_TRUE(
+      IsPrintableUtf8("n\xc3\xa4"
+                      "chtlich \xf0\x9f\xaa\xa8"));
   for (const char* bad : {"\n", "a\tb", "\x7f", "\x1f", "\xff", "a\xc3",
                           "\xc0\x80", "\xed\xa0\x80"}) {
     EXPECT_FALSE(IsPrintableUtf8(bad)) << bad;
@@ -19,7 +21,10 @@ TEST(PrintableTest, ControlCharactersAndBrokenUtf8AreNotPrintable) {
 }
 
 TEST(PrintableTest, WhatIsMadePrintableIsPrintable) {
-  EXPECT_EQ(ToPrintableUtf8("a\nb\x7f" "c\xff", 100), "a b c?");
+  EXPECT_EQ(ToPrintableUtf8("a\nb\x7f"
+                            "c\xff",
+                            100),
+            "a b c?");
   EXPECT_EQ(ToPrintableUtf8("abc", 2), "ab");
   EXPECT_EQ(ToPrintableUtf8("a\xc3\xa4", 2), "a") << "cut between characters";
   std::string all;

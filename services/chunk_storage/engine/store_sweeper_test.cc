@@ -257,14 +257,13 @@ TEST_F(StoreSweeperTest, AHigherTokenEndsASweepInItsMiddle) {
   ASSERT_OK(sweep_->Mark(Every(2, 40)));
   // It copies slowly, and before anything has moved it is overtaken.
   store_.test_executor().ScheduleAfter(absl::Seconds(1), [this] {
-    ASSERT_OK(store_.repository().ShowToken(store_.call(), store_.datastore(),
-                                            {.token = sweep_->token() + 1,
-                                             .epoch = 1,
-                                             .sequence = ~uint64_t{0}}));
+    ASSERT_OK(store_.repository().ShowToken(
+        store_.call(), store_.datastore(),
+        {.token = sweep_->token() + 1, .epoch = 1, .sequence = ~uint64_t{0}}));
   });
   const std::vector<uint32_t> packs = sweep_->PackNumbers();
-  const auto swept = sweep_->SweepOne(store_.call(),
-                                      {.set = SweepHarness::kSet,
+  const auto swept =
+      sweep_->SweepOne(store_.call(), {.set = SweepHarness::kSet,
                                        .token = sweep_->token(),
                                        .packs = packs,
                                        .compact = packs,

@@ -44,7 +44,8 @@ class ChunkMarks {
       : sorter_(sorter), holder_(holder), tick_(tick) {}
 
   absl::Status Add(const Domain& domain, uint64_t prefix) {
-    if (count_ == prefixes_.size() || (count_ > 0 && !IsSame(domain, domain_))) {
+    if (count_ == prefixes_.size() ||
+        (count_ > 0 && !IsSame(domain, domain_))) {
       RETURN_IF_ERROR(Flush());
     }
     domain_ = domain;

@@ -19,9 +19,9 @@ namespace {
 
 absl::Status CheckRequest(const IndexSweepRequest& request) {
   if (request.token > 0 && request.cut > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("token is ", request.token, " and cut is ", request.cut,
-                   ", allowed are 1 and more"));
+  return absl::InvalidArgumentError(absl::StrCat("token is ", request.token,
+                                                 " and cut is ", request.cut,
+                                                 ", allowed are 1 and more"));
 }
 
 // The open session that holds back the space of the most.
@@ -72,9 +72,8 @@ absl::StatusOr<bool> SweepStart::RaiseFence(DatastoreState& state,
                                             absl::Time now) {
   absl::MutexLock lock(&state.gate);
   IndexState numbers = state.numbers;
-  const bool jumped =
-      !request.confirm_clock &&
-      ClockJumped(numbers.clock, now, options_.max_clock_step);
+  const bool jumped = !request.confirm_clock &&
+                      ClockJumped(numbers.clock, now, options_.max_clock_step);
   if (jumped) {
     LOG(WARNING) << "clock has jumped, no snapshot in trash ends datastore="
                  << state.info.name << " last=" << numbers.clock
@@ -163,8 +162,7 @@ absl::StatusOr<std::shared_ptr<Sweep>> SweepStart::TakeView(
   if (state.numbers.highest_token != request.token) {
     return SweepLost(state.info, request.token);
   }
-  auto sweep =
-      std::make_shared<Sweep>(&state, request, *store_, state.numbers);
+  auto sweep = std::make_shared<Sweep>(&state, request, *store_, state.numbers);
   sweeps_->Install(sweep);
   return sweep;
 }

@@ -17,9 +17,8 @@ constexpr size_t kMaxKnownDatastores = 1024;
 
 Call CatalogChanges::Question(const Call& call) const {
   Call question = call;
-  question.deadline =
-      std::min(call.deadline,
-               dependencies_.clock->Now() + dependencies_.peer_timeout);
+  question.deadline = std::min(
+      call.deadline, dependencies_.clock->Now() + dependencies_.peer_timeout);
   return question;
 }
 
@@ -64,19 +63,18 @@ absl::Status CatalogChanges::ApplySteps(const Call& call,
       dependencies_.catalog->PrepareChange(Question(call), change));
   // A datastore that is being created is not known to the store yet.
   if (std::holds_alternative<CreateDatastoreChange>(change)) {
-    RETURN_IF_ERROR(
-        dependencies_.chunks
-            ->EnsureDatastore(Question(call), prepared.datastore)
-            .status());
+    RETURN_IF_ERROR(dependencies_.chunks
+                        ->EnsureDatastore(Question(call), prepared.datastore)
+                        .status());
   }
   std::vector<Record> events;
   events.push_back(std::move(prepared.event));
-  RETURN_IF_ERROR(dependencies_.chunks
-                      ->Append(Question(call), prepared.datastore,
-                               std::move(events))
-                      .status());
+  RETURN_IF_ERROR(
+      dependencies_.chunks
+          ->Append(Question(call), prepared.datastore, std::move(events))
+          .status());
   return dependencies_.catalog->CommitChange(Question(call), change,
-                                      prepared.sequence);
+                                             prepared.sequence);
 }
 
 absl::Status CatalogChanges::Apply(const Call& call,

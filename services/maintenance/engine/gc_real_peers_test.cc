@@ -42,14 +42,13 @@ class GcRealPeersTest : public ::testing::Test {
   void StartMaintenance() {
     coordinator_.reset();
     ASSERT_OK_AND_ASSIGN(
-        coordinator_,
-        LeaseCoordinator::Open({}, {.clock = &clock(),
-                                    .executor = &executor(),
-                                    .kv = &kv_,
-                                    .catalog = &index_->client(),
-                                    .fence = &index_->client(),
-                                    .chunks = &store_.chunks(),
-                                    .metrics = &metrics_}));
+        coordinator_, LeaseCoordinator::Open({}, {.clock = &clock(),
+                                                  .executor = &executor(),
+                                                  .kv = &kv_,
+                                                  .catalog = &index_->client(),
+                                                  .fence = &index_->client(),
+                                                  .chunks = &store_.chunks(),
+                                                  .metrics = &metrics_}));
     ASSERT_OK(coordinator_->PushTouchFloor(call_, "default"));
     changes_ = std::make_unique<CatalogChanges>(
         CatalogChanges::Dependencies{.catalog = &index_->client(),
@@ -126,9 +125,9 @@ class GcRealPeersTest : public ::testing::Test {
     RETURN_IF_ERROR(store_.chunks()
                         .Append(call_, datastore_.ref, {prepared.manifest})
                         .status());
-    ASSIGN_OR_RETURN(Snapshot snapshot,
-                     index_->client().CommitPublish(call_, session.ref,
-                                                    prepared.sequence));
+    ASSIGN_OR_RETURN(
+        Snapshot snapshot,
+        index_->client().CommitPublish(call_, session.ref, prepared.sequence));
     RETURN_IF_ERROR(
         coordinator_->Release(call_, "default", session.ref.session));
     return snapshot;
@@ -175,8 +174,7 @@ class GcRealPeersTest : public ::testing::Test {
   }
   uint64_t PackBytes() {
     uint64_t bytes = 0;
-    for (const std::string& path :
-         store_.harness().PackPaths(datastore_.ref)) {
+    for (const std::string& path : store_.harness().PackPaths(datastore_.ref)) {
       const auto file = store_.harness().disk().OpenForRead(path);
       EXPECT_OK(file);
       bytes += (*file)->Size().value();

@@ -124,8 +124,8 @@ class Store {
   }
 
   MarkSummary PutMarks(MarkStream& marks) {
-    auto summary = sweeper_->PutMarks(
-        call_, datastore_, {.id = Uuid{{1}}, .token = 2}, marks);
+    auto summary = sweeper_->PutMarks(call_, datastore_,
+                                      {.id = Uuid{{1}}, .token = 2}, marks);
     CHECK_OK(summary.status());
     return *std::move(summary);
   }

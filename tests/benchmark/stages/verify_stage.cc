@@ -55,8 +55,8 @@ class Store {
   Store()
       : metrics_(&registry_),
         executor_(*ThreadPoolExecutor::Create({.name = "bench"})) {
-    database_ = OpenDatabase(directory_.Join("db"), PlaceTables(), 64 << 20,
-                             &fatal_);
+    database_ =
+        OpenDatabase(directory_.Join("db"), PlaceTables(), 64 << 20, &fatal_);
     const std::string root = directory_.Join("datastores");
     CHECK_OK(files_.CreateDirectories(root));
     packs_ = absl::StrCat(root, "/", datastore_.uuid.ToString(), "/packs");
@@ -94,8 +94,7 @@ class Store {
       record.encoding = encoded.encoding;
       record.payload = std::move(encoded.payload);
       record.payload_digest = Sha256(record.payload);
-      CHECK_OK(repository_
-                   ->Put(call_, {datastore_, Uuid{{1}}, 1}, records)
+      CHECK_OK(repository_->Put(call_, {datastore_, Uuid{{1}}, 1}, records)
                    .status());
     }
     // Seals.
@@ -214,8 +213,7 @@ void BM_VerifyDeep(benchmark::State& state) {
   absl::Duration limit_cpu;
   for (auto _ : state) {
     const absl::Duration cpu = ProcessCpuTime();
-    const absl::Duration taken =
-        TimeOf(store.clock(), [&] { store.Verify(); });
+    const absl::Duration taken = TimeOf(store.clock(), [&] { store.Verify(); });
     state.SetIterationTime(absl::ToDoubleSeconds(taken));
     const absl::Duration between = ProcessCpuTime();
     limit += TimeOf(store.clock(), [&] { store.RunLimit(); });
@@ -227,9 +225,8 @@ void BM_VerifyDeep(benchmark::State& state) {
                           static_cast<int64_t>(kChunks * kChunkBytes));
   state.counters["of_limit"] = absl::FDivDuration(limit, verify);
   state.counters["of_limit_cpu"] = absl::FDivDuration(limit_cpu, verify_cpu);
-  state.counters["compression"] =
-      static_cast<double>(kChunks * kChunkBytes) /
-      static_cast<double>(store.stored_bytes());
+  state.counters["compression"] = static_cast<double>(kChunks * kChunkBytes) /
+                                  static_cast<double>(store.stored_bytes());
 }
 BENCHMARK(BM_VerifyDeep)
     ->UseManualTime()
