@@ -91,7 +91,7 @@ GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options) {
       chosen.push_back({&pack, StepOf(pack)});
     } else if (pack.file_bytes < kSmallPackBytes) {
       small.push_back({&pack, StepOf(pack)});
-    } else {
+    } else if (HasGarbage(pack)) {
       plan.threshold_bytes += Garbage(pack);
     }
   }
@@ -107,6 +107,7 @@ GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options) {
       continue;
     }
     for (const Candidate& candidate : of_class) {
+      if (!HasGarbage(*candidate.pack)) continue;
       plan.threshold_bytes += candidate.step.freed_bytes;
     }
   }

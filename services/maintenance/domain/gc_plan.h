@@ -47,8 +47,8 @@ struct GcPlan {
   uint64_t dropped_bytes = 0;
   uint64_t freed_bytes = 0;   // of files, after what compaction writes
   uint64_t copied_bytes = 0;  // of records
-  // What is freed later: in packs that are live enough, and in those that
-  // the limit of copied bytes left out.
+  // What is freed later: in packs that are live enough, a little padding not
+  // counted, and in those that the limit of copied bytes left out.
   uint64_t threshold_bytes = 0;
   uint64_t budget_bytes = 0;
 };

@@ -78,7 +78,7 @@ TEST(GcPlanTest, AtAHundredPercentAllGarbageGoesAndNothingElseIsCopied) {
   packs[2].file_bytes += 50000;  // behind syncs
   const GcPlan plan = PlanGc(packs, {.live_percent = 100});
   EXPECT_EQ(Numbers(plan.compact), std::vector<uint32_t>{1});
-  EXPECT_EQ(plan.threshold_bytes, 50000u);
+  EXPECT_EQ(plan.threshold_bytes, 0u) << "padding is not waiting for anything";
 }
 
 TEST(GcPlanTest, MuchPaddingIsWorthACopy) {
@@ -142,24 +142,30 @@ TEST(GcPlanTest, AccountsForEachByteAndEnds) {
   for (int round = 0; round < 200; ++round) {
     std::vector<PackUse> packs;
     uint64_t garbage = 0;
+    uint64_t padding = 0;  // of it, in packs that are live throughout
     const size_t count = random() % 40;
     for (uint32_t i = 0; i < count; ++i) {
       const uint64_t records = 1 + random() % 60;
       PackUse pack = Pack(i, records, random() % (records + 1));
       pack.metadata = random() % 4 == 0;
       pack.file_bytes += random() % 8 == 0 ? random() % kMiB : 0;
-      garbage += pack.kept_records == 0
-                     ? pack.file_bytes
-                     : pack.file_bytes -
-                           PackFileBytes(pack.kept_records, pack.kept_bytes);
+      const uint64_t of_pack =
+          pack.kept_records == 0
+              ? pack.file_bytes
+              : pack.file_bytes -
+                    PackFileBytes(pack.kept_records, pack.kept_bytes);
+      garbage += of_pack;
+      if (pack.kept_records == pack.records) padding += of_pack;
       packs.push_back(pack);
     }
     const GcPlanOptions options = {
         .live_percent = static_cast<uint32_t>(1 + random() % 100),
         .max_copy_bytes = random() % 2 == 0 ? 0 : random() % (200 * kMiB)};
     const GcPlan plan = PlanGc(packs, options);
-    EXPECT_EQ(plan.freed_bytes + plan.threshold_bytes + plan.budget_bytes,
-              garbage);
+    const uint64_t told =
+        plan.freed_bytes + plan.threshold_bytes + plan.budget_bytes;
+    EXPECT_LE(told, garbage);
+    EXPECT_GE(told, garbage - padding);
     if (options.max_copy_bytes > 0) {
       EXPECT_LE(plan.copied_bytes, options.max_copy_bytes);
       continue;

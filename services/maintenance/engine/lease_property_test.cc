@@ -326,7 +326,7 @@ class LeasePropertyTest : public ::testing::Test {
 };
 
 TEST_F(LeasePropertyTest, L7GrantsExactlyWhatTheModelGrants) {
-  SetLogLevel(LogLevel::kWarning);
+  SetLogLevel(cairn::LogLevel::kWarning);
   int granted = 0;
   for (int run = 0; run < kRuns; ++run) {
     Begin();
