@@ -123,7 +123,7 @@ class Maintenance(CliCase):
         contents = self.days(2)
         base = max(contents)
         session = self.client.open_session("datastores/default/groups/vm/1",
-                                           base=base)
+                                           base_snapshot=base)
         self.client.write(session.name, "other.raw",
                           self.random.randbytes(MIB))
         # In trash for a week, by default.

@@ -120,7 +120,8 @@ class StoreSweepClient {
   virtual absl::StatusOr<StoreState> BeginSweep(
       const Call& call, const DatastoreRef& datastore,
       const StoreSweepRequest& request) = 0;
-  // Reads `marks` to its end; nothing is made if that fails.
+  // Reads `marks` to its end; nothing is made if that fails. For a verify it
+  // seals all open packs first.
   virtual absl::StatusOr<MarkSummary> PutMarks(const Call& call,
                                                const DatastoreRef& datastore,
                                                const MarkSetRef& set,

@@ -86,6 +86,10 @@ absl::StatusOr<MarkSummary> DatastoreSweep::PutMarks(const Call& call,
   if (ref.token != 0) {
     ASSIGN_OR_RETURN(const CurrentSweep sweep, sweep_.Find(ref.token));
     rule = sweep.rule;
+  } else {
+    // What a verify is about may lie in packs that are still open. (Those of a
+    // sweep were sealed when it began.)
+    RETURN_IF_ERROR(parts_.packs->SealOpen());
   }
   const MarkSetBuilder builder(parts_.context, parts_.number, parts_.packs,
                                parts_.places, &sets_);

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/model/mark.h"
 #include "services/index/client/sweep_client.h"
 #include "services/index/domain/rows.h"
@@ -36,11 +37,13 @@ struct PageDropPosition {
 struct Sweep {
   // Takes the view.
   Sweep(DatastoreState* state, const IndexSweepRequest& request,
-        const IndexStore& store, const IndexState& state_numbers)
+        const IndexStore& store, const IndexState& state_numbers,
+        const std::optional<absl::Time>& ends_trash)
       : datastore(state),
         token(request.token),
         cut(request.cut),
         validate_only(request.validate_only),
+        would_end_trash(ends_trash),
         numbers(state_numbers),
         view(store.NewView(state->info.ref.uuid)) {}
 
@@ -54,6 +57,9 @@ struct Sweep {
   const uint64_t token;
   const uint64_t cut;
   const bool validate_only;
+  // Of a plan: what is in trash and over by then would be gone, so it is no
+  // root. None: nothing would, or what would is gone.
+  const std::optional<absl::Time> would_end_trash;
   const IndexState numbers;  // of the view
   const IndexView view;
   // Set once, by whatever ends it.

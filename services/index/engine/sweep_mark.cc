@@ -10,6 +10,7 @@
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/catalog_keys.h"
+#include "services/index/domain/sweep_rules.h"
 #include "services/index/engine/snapshot_walk.h"
 
 namespace cairn::index {
@@ -69,7 +70,12 @@ class SweepRoots {
         break;
       case SnapshotState::kTrash:
         ++trash_;
-        if (!leased) holder = MarkHolder::kTrash;
+        if (leased) break;
+        if (sweep_.would_end_trash.has_value() &&
+            IsTrashOver(row, *sweep_.would_end_trash)) {
+          return absl::OkStatus();
+        }
+        holder = MarkHolder::kTrash;
         break;
       case SnapshotState::kGone:
         ++gone_;

@@ -56,7 +56,10 @@ absl::StatusOr<IndexSweep> SweepStart::Begin(DatastoreState& state,
                    EndTrash(state, request.token, now,
                             answer.clock_jumped || request.validate_only));
   ASSIGN_OR_RETURN(const std::shared_ptr<Sweep> sweep,
-                   TakeView(state, request));
+                   TakeView(state, request,
+                            request.validate_only && !answer.clock_jumped
+                                ? std::optional(now)
+                                : std::nullopt));
   answer.fence = sweep->numbers.fence;
   answer.sequence = sweep->numbers.sequence_limit - 1;
   answer.listed_count = sweep->numbers.snapshot_count;
@@ -157,12 +160,14 @@ absl::Status SweepStart::LetGo(DatastoreState& state, uint64_t token,
 }
 
 absl::StatusOr<std::shared_ptr<Sweep>> SweepStart::TakeView(
-    DatastoreState& state, const IndexSweepRequest& request) {
+    DatastoreState& state, const IndexSweepRequest& request,
+    const std::optional<absl::Time>& would_end_trash) {
   absl::MutexLock lock(&state.gate);
   if (state.numbers.highest_token != request.token) {
     return SweepLost(state.info, request.token);
   }
-  auto sweep = std::make_shared<Sweep>(&state, request, *store_, state.numbers);
+  auto sweep = std::make_shared<Sweep>(&state, request, *store_, state.numbers,
+                                       would_end_trash);
   sweeps_->Install(sweep);
   return sweep;
 }

@@ -77,7 +77,8 @@ class SweepStart {
                      const std::vector<SnapshotName>& names);
   // Step 3.
   absl::StatusOr<std::shared_ptr<Sweep>> TakeView(
-      DatastoreState& state, const IndexSweepRequest& request);
+      DatastoreState& state, const IndexSweepRequest& request,
+      const std::optional<absl::Time>& would_end_trash);
 
   const Options options_;
   IndexStore* const store_;

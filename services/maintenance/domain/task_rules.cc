@@ -77,6 +77,11 @@ std::string_view LogLevelName(LogLevel level) {
   return "unknown";
 }
 
+std::string DescribeEnd(const Task& task) {
+  if (task.status.ok()) return std::string(TaskStateName(task.state));
+  return absl::StrCat(TaskStateName(task.state), ": ", task.status.message());
+}
+
 bool HasEnded(TaskState state) {
   switch (state) {
     case TaskState::kQueued:

@@ -54,6 +54,10 @@ inline constexpr TaskState kTaskStates[] = {
 std::string_view TaskStateName(TaskState state);  // "unknown" for no state
 bool HasEnded(TaskState state);
 
+struct Task;
+// How an ended task ended, in a line: "succeeded", "failed: no such pack".
+std::string DescribeEnd(const Task& task);
+
 // A figure of progress, named by the run: "packs read".
 struct TaskCounter {
   std::string name;  // printable, 1..64 bytes

@@ -4,6 +4,7 @@
 
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "services/maintenance/domain/task_rules.h"
 
 namespace cairn::maintenance {
 namespace {
@@ -41,16 +42,31 @@ absl::StatusOr<JobView> JobFrontend::Put(const Call& call, const Job& job) {
   return created;
 }
 
-absl::StatusOr<JobView> JobFrontend::Get(const std::string& datastore,
+absl::StatusOr<JobView> JobFrontend::Get(const Call& call,
+                                         const std::string& datastore,
                                          const std::string& id) {
   absl::StatusOr<JobView> job = dependencies_.jobs->Get(datastore, id);
   if (!job.ok()) return WithJobReason(job.status());
+  AddEnd(call, *job);
   return job;
 }
 
 absl::StatusOr<ListPage<JobView>> JobFrontend::List(
-    const std::string& datastore, const PageRequest& page) {
-  return dependencies_.jobs->List(datastore, page);
+    const Call& call, const std::string& datastore, const PageRequest& page) {
+  ASSIGN_OR_RETURN(ListPage<JobView> jobs,
+                   dependencies_.jobs->List(datastore, page));
+  for (JobView& view : jobs.items) AddEnd(call, view);
+  return jobs;
+}
+
+void JobFrontend::AddEnd(const Call& call, JobView& view) {
+  JobState& state = view.state;
+  if (state.last_task.is_zero() || !state.last_result.empty()) return;
+  const absl::StatusOr<VersionedTask> last =
+      dependencies_.tasks->Get(call, view.job.datastore, state.last_task);
+  if (last.ok() && HasEnded(last->task.state)) {
+    state.last_result = DescribeEnd(last->task);
+  }
 }
 
 absl::Status JobFrontend::Remove(const std::string& datastore,
@@ -62,7 +78,7 @@ absl::StatusOr<StartedTask> JobFrontend::Run(const Call& call,
                                              const std::string& datastore,
                                              const std::string& id,
                                              const std::string& request_id) {
-  ASSIGN_OR_RETURN(const JobView view, Get(datastore, id));
+  ASSIGN_OR_RETURN(const JobView view, Get(call, datastore, id));
   ASSIGN_OR_RETURN(StartedTask started,
                    dependencies_.tasks->Start(
                        RequestOf(view.job, request_id, call.caller.principal)));

@@ -30,9 +30,10 @@ class JobFrontend {
   // Creates or replaces. NotFound: there is no such datastore.
   absl::StatusOr<JobView> Put(const Call& call, const Job& job);
   // NotFound (JOB_UNKNOWN), here and below.
-  absl::StatusOr<JobView> Get(const std::string& datastore,
+  absl::StatusOr<JobView> Get(const Call& call, const std::string& datastore,
                               const std::string& id);
-  absl::StatusOr<ListPage<JobView>> List(const std::string& datastore,
+  absl::StatusOr<ListPage<JobView>> List(const Call& call,
+                                         const std::string& datastore,
                                          const PageRequest& page);
   absl::Status Remove(const std::string& datastore, const std::string& id);
   // Now, on behalf of the caller.
@@ -45,6 +46,9 @@ class JobFrontend {
   absl::StatusOr<Uuid> StartDue(const Job& job, const std::string& request_id);
 
  private:
+  // The scheduler notes ends in its rounds; this tells one before.
+  void AddEnd(const Call& call, JobView& view);
+
   const Dependencies dependencies_;
 };
 

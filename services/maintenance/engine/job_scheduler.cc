@@ -19,11 +19,6 @@ bool IsTransient(const absl::Status& status) {
          absl::IsAborted(status) || absl::IsDeadlineExceeded(status);
 }
 
-std::string DescribeEnd(const Task& task) {
-  if (task.status.ok()) return std::string(TaskStateName(task.state));
-  return absl::StrCat(TaskStateName(task.state), ": ", task.status.message());
-}
-
 }  // namespace
 
 JobScheduler::JobScheduler(const Options& options,

@@ -257,12 +257,14 @@ TEST_F(JobFrontendTest, PutCreatesAndReplaces) {
   ASSERT_OK(jobs_->Put(suite_.call, job));
   job.comment = "changed";
   ASSERT_OK(jobs_->Put(suite_.call, job));
-  ASSERT_OK_AND_ASSIGN(const JobView view, jobs_->Get("main", "nightly"));
+  ASSERT_OK_AND_ASSIGN(const JobView view,
+                       jobs_->Get(suite_.call, "main", "nightly"));
   EXPECT_EQ(view.job.comment, "changed");
   job.datastore = "other";
   EXPECT_THAT(jobs_->Put(suite_.call, job),
               StatusIs(absl::StatusCode::kNotFound));
-  EXPECT_THAT(jobs_->Get("main", "weekly"), HasReasonCode(reason::kJobUnknown));
+  EXPECT_THAT(jobs_->Get(suite_.call, "main", "weekly"),
+              HasReasonCode(reason::kJobUnknown));
   EXPECT_OK(jobs_->Remove("main", "nightly"));
   EXPECT_THAT(jobs_->Remove("main", "nightly"),
               HasReasonCode(reason::kJobUnknown));
@@ -281,7 +283,8 @@ TEST_F(JobFrontendTest, RunsByHandOnceForARequest) {
   const Task task = Get(started.task.id);
   EXPECT_EQ(task.request.job, "nightly");
   EXPECT_EQ(task.request.principal, "root@unix");
-  ASSERT_OK_AND_ASSIGN(const JobView view, jobs_->Get("main", "nightly"));
+  ASSERT_OK_AND_ASSIGN(const JobView view,
+                       jobs_->Get(suite_.call, "main", "nightly"));
   EXPECT_EQ(view.state.last_task, started.task.id);
 }
 
@@ -309,7 +312,8 @@ TEST_F(JobFrontendTest, TheScheduleRunsIt) {
   scheduler.Begin();
   suite_.executor.AdvanceAndRun(absl::Hours(24 * 3));
   EXPECT_EQ(runs_, 3);
-  ASSERT_OK_AND_ASSIGN(const JobView view, jobs_->Get("main", "nightly"));
+  ASSERT_OK_AND_ASSIGN(const JobView view,
+                       jobs_->Get(suite_.call, "main", "nightly"));
   EXPECT_EQ(view.state.last_result, "succeeded");
   scheduler.Stop();
 }

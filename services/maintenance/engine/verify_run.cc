@@ -161,12 +161,14 @@ absl::Status VerifyRun::Mark() {
   control_->SetPhase("mark");
   RETURN_IF_ERROR(Checkpoint());
   const Call call = NewCall(options_.times.walk);
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<MarkStream> marks,
-      peers_.index->MarkScope(call, datastore_, scope_,
-                              [this](const MarkProgress& progress) {
-                                control_->SetCounter("pages", progress.pages);
-                              }));
+  uint64_t wanted = 0;
+  ASSIGN_OR_RETURN(const std::unique_ptr<MarkStream> marks,
+                   peers_.index->MarkScope(call, datastore_, scope_,
+                                           [&](const MarkProgress& progress) {
+                                             wanted = progress.marks;
+                                             control_->SetCounter(
+                                                 "pages", progress.pages);
+                                           }));
   has_set_ = true;
   ASSIGN_OR_RETURN(
       const MarkSummary summary,
@@ -175,6 +177,14 @@ absl::Status VerifyRun::Mark() {
   for (const MarkRun& run : summary.missing) bad_.Add(run);
   missing_named_ = bad_.size() == summary.missing_records;
   control_->SetCounter("missing_records", summary.missing_records);
+  const uint64_t found = summary.marked.records + summary.missing_records;
+  if (found < wanted) {
+    all_in_packs_ = false;
+    control_->Log(LogLevel::kWarning,
+                  absl::StrCat(wanted - found,
+                               " records are in no sealed pack and cannot be "
+                               "proved now; verify again"));
+  }
   if (summary.missing_records > 0) {
     control_->Log(LogLevel::kError,
                   absl::StrCat(summary.missing_records,
@@ -199,7 +209,7 @@ absl::StatusOr<VerifyPlan> VerifyRun::Plan() {
       PlanVerify(packs, {.proved_since = proved_since_,
                          .max_bytes = asked_.max_bytes,
                          .max_share_permille = asked_.max_share_permille});
-  result_.complete = plan.complete;
+  result_.complete = plan.complete && all_in_packs_;
   control_->Log(LogLevel::kInfo,
                 absl::StrCat("of ", packs.size(), " packs ", plan.steps.size(),
                              " with ", plan.bytes, " bytes are to be read"));

@@ -86,6 +86,8 @@ class VerifyRun {
   BadRecords bad_;
   std::map<SnapshotName, DamagedSnapshot> failed_;
   bool missing_named_ = true;  // all of them
+  // Everything that the scope refers to is in a sealed pack, or missing.
+  bool all_in_packs_ = true;
   VerifyRunResult result_;
 };
 

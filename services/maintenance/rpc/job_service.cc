@@ -36,34 +36,37 @@ grpc::ServerUnaryReactor* JobServiceImpl::PutJob(
 grpc::ServerUnaryReactor* JobServiceImpl::GetJob(
     grpc::CallbackServerContext* context, const v1::GetJobRequest* request,
     v1::GetJobResponse* response) {
-  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
-    ASSIGN_OR_RETURN(const JobName name,
-                     JobNameFromProto("name", request->name()));
-    ASSIGN_OR_RETURN(const JobView view, jobs_->Get(name.datastore, name.id));
-    *response->mutable_job() = ToProto(view);
-    return absl::OkStatus();
-  });
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const JobName name,
+                         JobNameFromProto("name", request->name()));
+        ASSIGN_OR_RETURN(const JobView view,
+                         jobs_->Get(call, name.datastore, name.id));
+        *response->mutable_job() = ToProto(view);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
     grpc::CallbackServerContext* context, const v1::ListJobsRequest* request,
     v1::ListJobsResponse* response) {
-  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
-    std::string datastore;
-    if (!request->datastore().empty()) {
-      ASSIGN_OR_RETURN(
-          datastore, DatastoreNameFromProto("datastore", request->datastore()));
-    }
-    ASSIGN_OR_RETURN(
-        ListPage<JobView> page,
-        jobs_->List(datastore, {.page_size = request->page_size(),
-                                .page_token = request->page_token()}));
-    for (const JobView& view : page.items) {
-      *response->add_jobs() = ToProto(view);
-    }
-    response->set_next_page_token(std::move(page.next_page_token));
-    return absl::OkStatus();
-  });
+  return dispatcher_->Serve(
+      context, [=, this](const Call& call) -> absl::Status {
+        std::string datastore;
+        if (!request->datastore().empty()) {
+          ASSIGN_OR_RETURN(datastore, DatastoreNameFromProto(
+                                          "datastore", request->datastore()));
+        }
+        ASSIGN_OR_RETURN(ListPage<JobView> page,
+                         jobs_->List(call, datastore,
+                                     {.page_size = request->page_size(),
+                                      .page_token = request->page_token()}));
+        for (const JobView& view : page.items) {
+          *response->add_jobs() = ToProto(view);
+        }
+        response->set_next_page_token(std::move(page.next_page_token));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(
