@@ -122,8 +122,7 @@ class Maintenance(CliCase):
     def test_gc_says_what_is_free_later_and_why(self):
         contents = self.days(2)
         base = max(contents)
-        session = self.client.open_session("datastores/default/groups/vm/1",
-                                           base_snapshot=base)
+        session = self.client.open_session("datastores/default/groups/vm/1")
         self.client.write(session.name, "other.raw",
                           self.random.randbytes(MIB))
         # In trash for a week, by default.

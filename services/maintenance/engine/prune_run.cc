@@ -87,7 +87,7 @@ absl::Status CheckHash(const std::string& wanted, const std::string& found) {
   if (wanted.empty() || wanted == found) return absl::OkStatus();
   return WithReason(absl::FailedPreconditionError(absl::StrCat(
                         "the plan has hash ", found, ", asked for was ", wanted,
-                        "; look at the plan of now")),
+                        "; look at the plan of now, with --dry-run")),
                     reason::kPlanChanged);
 }
 

@@ -179,7 +179,9 @@ void SweepSession::ShowProgress(const MarkProgress& progress) {
 
 // A list that ended early must not look like one without the rest.
 absl::Status SweepSession::CheckMarked() const {
-  const uint64_t wanted = view_.listed_count + view_.trash_count;
+  // A plan passes over what is in trash and would be gone.
+  const uint64_t wanted =
+      view_.listed_count + (options_.validate_only ? 0 : view_.trash_count);
   if (marked_.snapshots >= wanted) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
       "the mark of datastore ", options_.datastore, " has visited ",
