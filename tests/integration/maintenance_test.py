@@ -49,6 +49,11 @@ class Maintenance(CliCase):
             "prune", "--recursive", "--keep-last=1", "--allow-last-good",
             "--allow-share", "--trash-time=0", "--wait", *arguments)["task"]
 
+    def restart_maintenance(self):
+        name = "maintenance" if self.split else "cairnd"
+        self.suite.kill([name])
+        self.suite.start([name])
+
     def days(self, count, size=MIB):
         """Snapshots of vm/1 without a chunk in common: {name: content}."""
         contents = {}
@@ -72,10 +77,15 @@ class Maintenance(CliCase):
         self.assertIn(f"plan {plan['plan_hash']}", text)
         # What has changed since is not what was looked at.
         names.append(self.back_up("vm/1", "2026-01-05T00:00:00Z", b"x"))
-        error = self.cairn.error(REFUSED, *rules, "--plan",
-                                 plan["plan_hash"], "--wait")
-        self.assertIn("--dry-run", error)
+        stale = (*rules, "--plan", plan["plan_hash"], "--request-id=stale",
+                 "--wait")
+        self.assertIn("--dry-run", self.cairn.error(REFUSED, *stale))
         self.assertEqual(sorted(self.listed()), names)
+        # That, and why, outlives a restart.
+        for _ in range(2):
+            told = self.cairn.json(*stale, code=REFUSED)
+            self.assertEqual(told["error"]["reason"], "PLAN_CHANGED")
+            self.restart_maintenance()
         # Three of five are more than half.
         refused = self.cairn.json(*rules, "--wait", code=REFUSED)
         self.assertGreater(refused["task"]["result"]["refused"], 0)
@@ -255,9 +265,7 @@ class Maintenance(CliCase):
         contents = self.days(1, size=4 * MIB)
         task = self.cairn.json("verify", SLOWLY, "--request-id=v1")["task"]
         with self.cairn.start("task", "watch", task["name"]) as watching:
-            name = "maintenance" if self.split else "cairnd"
-            self.suite.kill([name])
-            self.suite.start([name])
+            self.restart_maintenance()
             watching.communicate(timeout=120)
         self.assertEqual(watching.returncode, INTERRUPTED)
         # The same request is the same task, another one starts anew.

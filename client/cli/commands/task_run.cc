@@ -33,10 +33,6 @@ std::string Title(const Task& task) {
 // Of a task that failed with `error`: whether its reason tells a script more
 // than that it failed.
 bool HasCodeOfItsOwn(const absl::Status& error) {
-  // A task remembers its code and its text, not always its reason.
-  if (absl::IsFailedPrecondition(error) && !ReasonOf(error).has_value()) {
-    return true;
-  }
   if (!HasKnownReason(error)) return false;
   const ExitCode code = ExitCodeOf(error);
   return code == kExitBusy || code == kExitNotAllowed || code == kExitDamaged ||

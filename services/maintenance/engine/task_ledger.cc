@@ -1,9 +1,11 @@
 #include "services/maintenance/engine/task_ledger.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/text/printable.h"
 
@@ -15,6 +17,16 @@ absl::Status UnknownTask(const std::string& datastore, const Uuid& id) {
       absl::StrCat("task ", id.ToString(), " of datastore ", datastore,
                    " is not known; tasks that have ended are kept for a "
                    "while only"));
+}
+
+// A row whose text is not UTF-8 could never be read again. Of a reason its
+// code alone is kept.
+absl::Status StatusToKeep(const absl::Status& status) {
+  absl::Status kept(status.code(),
+                    ToPrintableUtf8(status.message(), kMaxStatusLength));
+  const std::optional<Reason> reason = ReasonOf(status);
+  if (!reason.has_value()) return kept;
+  return WithReason(std::move(kept), reason->code);
 }
 
 Task WithoutPayload(Task task) {
@@ -123,10 +135,7 @@ absl::Status TaskLedger::Log(Entry& entry, const Line& line) {
 absl::Status TaskLedger::End(Entry& entry, Task ended) {
   const std::string datastore = ended.request.datastore;
   ended.end_time = Now();
-  // A row whose text is not UTF-8 could never be read again.
-  ended.status =
-      absl::Status(ended.status.code(),
-                   ToPrintableUtf8(ended.status.message(), kMaxStatusLength));
+  ended.status = StatusToKeep(ended.status);
   TaskBatch batch = store_->NewBatch();
   if (ended.result.size() > kMaxResultBytes) {
     AddLine(

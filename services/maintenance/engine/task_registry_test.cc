@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/reason.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -169,14 +170,16 @@ TEST_F(TaskRegistryTest, ARunThatGoesAwayHasFailed) {
 TEST_F(TaskRegistryTest, FailureAndItsTextAreKept) {
   ASSERT_OK_AND_ASSIGN(TaskRun run, suite_.CreateAndBegin("r1"));
   const Uuid id = run.id();
-  ASSERT_OK(run.Finish(
-      absl::DataLossError(absl::StrCat("bad\xff", std::string(5000, 'x'))),
-      "partial"));
+  ASSERT_OK(run.Finish(WithReason(absl::DataLossError(absl::StrCat(
+                                      "bad\xff", std::string(5000, 'x'))),
+                                  reason::kRecordDamaged),
+                       "partial"));
   const Task task = Get(id);
   EXPECT_EQ(task.state, TaskState::kFailed);
   EXPECT_EQ(task.status.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(task.status.message().size(), kMaxStatusLength);
   EXPECT_EQ(task.status.message().substr(0, 4), "bad?");
+  EXPECT_THAT(task.status, HasReasonCode(reason::kRecordDamaged));
   EXPECT_EQ(task.result, "partial");
   EXPECT_THAT(LogOf(id), ElementsAre(HasSubstr("error bad?xx")));
 }

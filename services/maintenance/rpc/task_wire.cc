@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/model/names.h"
+#include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/wire/scalars.h"
@@ -170,6 +171,17 @@ absl::StatusOr<std::optional<TaskState>> FromProto(v1::TaskState state) {
   return static_cast<TaskState>(state);
 }
 
+// As a call that ends with `status` would send it.
+google::rpc::Status StatusToProto(const absl::Status& status) {
+  const grpc::Status sent = ToGrpcStatus(status);
+  google::rpc::Status proto;
+  // Written by this process just now; without a reason there are no details.
+  proto.ParseFromString(sent.error_details());
+  proto.set_code(sent.error_code());
+  proto.set_message(sent.error_message());
+  return proto;
+}
+
 v1::Task ToProto(const Task& task, uint64_t version) {
   v1::Task proto;
   const TaskRequest& request = task.request;
@@ -191,8 +203,7 @@ v1::Task ToProto(const Task& task, uint64_t version) {
   }
   if (task.end_time.has_value()) {
     *proto.mutable_end_time() = TimeToProto(*task.end_time);
-    proto.mutable_status()->set_code(static_cast<int>(task.status.code()));
-    proto.mutable_status()->set_message(std::string(task.status.message()));
+    *proto.mutable_status() = StatusToProto(task.status);
   }
   proto.set_phase(task.phase);
   for (const TaskCounter& counter : task.counters) {

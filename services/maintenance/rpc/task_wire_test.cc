@@ -5,7 +5,9 @@
 #include <string>
 #include <variant>
 
+#include "common/status/reason.h"
 #include "common/testing/status_matchers.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 
 namespace cairn::maintenance {
@@ -104,6 +106,30 @@ TEST(TaskWireTest, RefusesWhatIsOutOfBounds) {
   refused(Gc(), [](auto& o) { o.mutable_gc()->mutable_max_time(); });
   refused(Verify(),
           [](auto& o) { o.mutable_verify()->set_max_share_permille(1001); });
+}
+
+TEST(TaskWireTest, AnEndIsToldWithItsReason) {
+  Task task;
+  task.request = {.request_id = "r1",
+                  .kind = TaskKind::kPrune,
+                  .datastore = "main",
+                  .principal = "root@unix"};
+  task.state = TaskState::kFailed;
+  task.end_time = absl::FromUnixSeconds(1700000000);
+  task.status = WithReason(absl::FailedPreconditionError("another plan"),
+                           reason::kPlanChanged);
+  const v1::Task proto = ToProto(task, 1);
+  EXPECT_EQ(proto.status().code(), 9);
+  EXPECT_EQ(proto.status().message(), "another plan");
+  ASSERT_EQ(proto.status().details_size(), 1);
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(proto.status().details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "PLAN_CHANGED");
+
+  task.status = absl::OkStatus();
+  task.state = TaskState::kSucceeded;
+  EXPECT_TRUE(ToProto(task, 1).has_status());
+  EXPECT_EQ(ToProto(task, 1).status().code(), 0);
 }
 
 TEST(TaskWireTest, NamesHaveOneForm) {

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "cairn/record/v1/record.pb.h"
 #include "common/model/names.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/text/printable.h"
 #include "services/maintenance/storage/row_key.h"
@@ -110,6 +111,9 @@ std::string EncodeTask(const Task& task) {
   }
   row.set_status_code(static_cast<uint32_t>(task.status.code()));
   row.set_status_message(std::string(task.status.message()));
+  if (const std::optional<Reason> reason = ReasonOf(task.status)) {
+    row.set_status_reason(reason->code);
+  }
   row.set_result(task.result);
   return row.SerializeAsString();
 }
@@ -144,6 +148,9 @@ absl::StatusOr<Task> DecodeTask(std::string_view key, std::string_view value) {
   }
   task.status = absl::Status(static_cast<absl::StatusCode>(row.status_code()),
                              row.status_message());
+  if (!row.status_reason().empty()) {
+    task.status = WithReason(std::move(task.status), row.status_reason());
+  }
   task.result = row.result();
   RETURN_IF_ERROR(CheckValid(kTasks, key, ValidateTask(task)));
   return task;

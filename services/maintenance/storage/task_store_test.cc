@@ -8,6 +8,7 @@
 #include "cairn/record/v1/record.pb.h"
 #include "common/digest/sha256.h"
 #include "common/kv/memory_kv_store.h"
+#include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
 #include "gmock/gmock.h"
@@ -50,7 +51,8 @@ Task MakeTask(uint8_t n) {
   task.end_time = absl::FromUnixNanos(1234567892123456789);
   task.phase = "reading packs";
   task.counters = {{"packs", 12}, {"bytes", UINT64_MAX}, {"bad", 0}};
-  task.status = absl::DataLossError("chunk 7 is damaged");
+  task.status = WithReason(absl::DataLossError("chunk 7 is damaged"),
+                           reason::kRecordDamaged);
   task.result = std::string("\0\xfe result", 9);
   return task;
 }
