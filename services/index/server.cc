@@ -72,8 +72,9 @@ absl::Status IndexServer::OpenStore(ServiceContext& context) {
       runs_,
       RunDirectory::Open(&files_, absl::StrCat(directory_->path(), "/sweep")));
   metrics_ = std::make_unique<IndexMetrics>(context.metrics());
-  auto engine = IndexEngine::Open(options_.Engine(), kv_.get(), runs_.get(),
-                                  context.clock(), random, metrics_.get());
+  auto engine =
+      IndexEngine::Open(options_.Engine(), kv_.get(), directory_->incarnation(),
+                        runs_.get(), context.clock(), random, metrics_.get());
   if (!engine.ok()) {
     return WithContext(
         engine.status(),

@@ -136,7 +136,7 @@ MUTANTS = [
     ("NO_FENCE_AT_PUBLISH", "pages_power_cut", "S1"),
     ("NO_FIXED_EPOCH", "pages_power_cut", "S1"),
     ("NO_FLOOR", "pages_power_cut", "S1"),
-    ("NO_PARENT_FIRST", "pages_power_cut", "S1"),
+    ("NO_INCARNATION", "pages_power_cut", "S1"),
 ]
 
 EXHAUSTIVE = {

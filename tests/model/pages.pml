@@ -1,8 +1,7 @@
 /* Page rows in index (design 8: "page rows in index drop by the same rule"),
  * for spin. What is different from the records of chunk_storage: pages form
- * trees, a row is buffered until the next synced batch and a power cut loses
- * batches from the end only, and nobody outside of index need notice that it
- * has restarted. README.md says what stands for what.
+ * trees, and a change of a row, be it put or dropped, is buffered until the
+ * next synced batch. README.md says what stands for what.
  *
  * One archive of two pages: a parent that names a child. Both are garbage at
  * first. A configuration is a set of macros:
@@ -30,8 +29,10 @@ hidden byte is_S1, is_S3, is_S4;
 /* --- index -------------------------------------------------------------- */
 
 #define ABSENT 0
-#define BUFFERED 1
-#define DURABLE 2
+#define REMOVED 1  /* it may be back after a power cut */
+#define BUFFERED 2 /* it may be lost */
+#define DURABLE 3
+#define IS_THERE(p) (page[p] >= BUFFERED)
 #define CHILD 0
 #define PARENT 1
 byte page[2];
@@ -62,10 +63,10 @@ bool lost_lease[2];
 
 bool stopped;
 
-/* A synced batch makes all durable that was put before it. */
+/* A synced batch makes all durable that was done before it. */
 inline sync() {
-  page[CHILD] = (page[CHILD] == BUFFERED -> DURABLE : page[CHILD]);
-  page[PARENT] = (page[PARENT] == BUFFERED -> DURABLE : page[PARENT])
+  page[CHILD] = (IS_THERE(CHILD) -> DURABLE : ABSENT);
+  page[PARENT] = (IS_THERE(PARENT) -> DURABLE : ABSENT)
 }
 
 /* --- a sweep ------------------------------------------------------------ */
@@ -101,19 +102,13 @@ inline fence_and_view() {
 #else
 #define TOKEN_HOLDS (highest_token == my_token)
 #endif
-/* A page goes before those that it names. */
-#ifdef NO_PARENT_FIRST
-#define ORDER_HOLDS(p) true
-#else
-#define ORDER_HOLDS(p) ((p) == PARENT || page[PARENT] == ABSENT)
-#endif
 #define MAY_DROP(p) \
-  (page[p] != ABSENT && !is_marked && TOKEN_HOLDS && touch[p] < cut && \
-   touch_floor < cut && ORDER_HOLDS(p))
+  (IS_THERE(p) && !is_marked && TOKEN_HOLDS && touch[p] < cut && \
+   touch_floor < cut)
 
+/* In whatever order: a page may go while one that names it is still there. */
 inline drop(p) {
-  sync();
-  page[p] = ABSENT;
+  page[p] = REMOVED;
   touch[p] = 0;
   S1(!IS_LISTED)
 }
@@ -153,7 +148,7 @@ proctype QuietSweep() {
     :: MAY_DROP(CHILD) -> drop(CHILD)
     :: else
     fi;
-    S3(IS_LISTED || (page[CHILD] == ABSENT && page[PARENT] == ABSENT))
+    S3(IS_LISTED || (!IS_THERE(CHILD) && !IS_THERE(PARENT)))
   }
 }
 
@@ -162,13 +157,26 @@ proctype QuietSweep() {
 #define FENCED (session_epoch[w] < fence)
 #define WORKS (!stopped && row[w] == OPEN)
 
-/* Where a session is; a power cut ends the call that runs. */
+/* Where a session is. */
 #define IDLE 0       /* nothing put since the last resume */
 #define TOUCHED 1    /* the child was touched, in the middle of its put */
 #define HAS_CHILD 2  /* its put was answered */
 #define TOUCHED_2 3
 #define HAS_PARENT 4
 byte at[2];
+/* Index has restarted since the first put: the incarnation that the session
+ * was told is a former one. */
+bool is_stale[2];
+#ifdef NO_INCARNATION
+#define IS_STALE(w) false
+#else
+#define IS_STALE(w) is_stale[w]
+#endif
+
+inline resume(w) {
+  at[w] = IDLE;
+  is_stale[w] = false
+}
 
 #ifdef NO_TOUCH
 #define RAISE(p)
@@ -221,16 +229,17 @@ proctype Writer(byte w) {
   :: atomic {
        WORKS && at[w] == TOUCHED_2 && !FENCED ->
        if
-       :: page[CHILD] == ABSENT -> at[w] = IDLE
+       :: !IS_THERE(CHILD) -> resume(w)
        :: else -> page[PARENT] = MAX(page[PARENT], BUFFERED); at[w] = HAS_PARENT
        fi
      }
-  /* SaveCheckpoint of the complete archive looks for the root only. */
+  /* SaveCheckpoint of the complete archive looks for the root only, and for
+   * pages of another start not at all. */
   :: atomic {
        WORKS && at[w] == HAS_PARENT && !is_checkpointed[w] ->
        if
        :: FENCED -> S4(lost_lease[w]); goto over
-       :: !FENCED && page[PARENT] == ABSENT -> at[w] = IDLE
+       :: !FENCED && (IS_STALE(w) || !IS_THERE(PARENT)) -> resume(w)
        :: else -> sync(); is_checkpointed[w] = true
        fi
      }
@@ -239,19 +248,19 @@ proctype Writer(byte w) {
        WORKS && is_checkpointed[w] ->
        if
        :: PUBLISH_FENCED -> S4(lost_lease[w])
-       :: !PUBLISH_FENCED && page[PARENT] == ABSENT -> skip
+       :: !PUBLISH_FENCED && !IS_THERE(PARENT) -> skip
        :: else ->
           sync();
           listed[w] = true;
           row[w] = ENDED;
-          S1(page[CHILD] != ABSENT && page[PARENT] != ABSENT)
+          S1(IS_THERE(CHILD) && IS_THERE(PARENT))
        fi;
        goto over
      }
   :: atomic { WORKS -> row[w] = ENDED; goto over }
   /* A call that was refused, or that ran when index stopped: the stream is
    * resumed at its checkpoint. */
-  :: atomic { WORKS && at[w] != IDLE && !is_checkpointed[w] -> at[w] = IDLE }
+  :: atomic { WORKS && at[w] != IDLE && !is_checkpointed[w] -> resume(w) }
 #ifdef EXPIRY
   :: atomic {
        !stopped && lease[w] == LIVE -> lease[w] = EXPIRED; lost_lease[w] = true
@@ -267,37 +276,41 @@ proctype Writer(byte w) {
 #endif
   od;
 over:
-  atomic { at[w] = IDLE; is_checkpointed[w] = false };
+  atomic { resume(w); is_checkpointed[w] = false };
   atomic { !stopped -> lease[w] = NO_LEASE }
 }
 
 /* --- the rest ----------------------------------------------------------- */
 
-/* Batches are lost from the end: never a child alone that was put before its
- * parent. */
+/* Any of what was not synced is lost, in any order: the code loses from the
+ * end only. */
+inline lose(p) {
+  if
+  :: page[p] == REMOVED || page[p] == BUFFERED -> page[p] = ABSENT
+  :: page[p] == REMOVED || page[p] == BUFFERED -> page[p] = DURABLE
+  :: page[p] == ABSENT || page[p] == DURABLE
+  fi
+}
+
 proctype PowerCut() {
   do
   :: atomic {
        !stopped ->
-       if
-       :: page[PARENT] == BUFFERED ->
-          page[PARENT] = ABSENT;
-          if
-          :: page[CHILD] == BUFFERED -> page[CHILD] = ABSENT
-          :: true -> sync()
-          fi
-       :: page[PARENT] != BUFFERED && page[CHILD] == BUFFERED ->
-          page[CHILD] = ABSENT
-       :: true -> sync()
-       fi;
-       S1(!IS_LISTED || (page[CHILD] != ABSENT && page[PARENT] != ABSENT));
+       lose(CHILD);
+       lose(PARENT);
+       S1(!IS_LISTED || (IS_THERE(CHILD) && IS_THERE(PARENT)));
+       is_stale[0] = (at[0] != IDLE);
+       is_stale[1] = (at[1] != IDLE);
        touch[CHILD] = 0;
        touch[PARENT] = 0;
 #ifndef NO_FLOOR
        touch_floor = highest_epoch;
 #endif
+       /* It ends the calls that run. */
        at[0] = (at[0] == TOUCHED || at[0] == TOUCHED_2 -> IDLE : at[0]);
-       at[1] = (at[1] == TOUCHED || at[1] == TOUCHED_2 -> IDLE : at[1])
+       at[1] = (at[1] == TOUCHED || at[1] == TOUCHED_2 -> IDLE : at[1]);
+       is_stale[0] = is_stale[0] && at[0] != IDLE;
+       is_stale[1] = is_stale[1] && at[1] != IDLE
      }
   od
 }

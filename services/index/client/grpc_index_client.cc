@@ -223,9 +223,9 @@ absl::StatusOr<ListPage<Session>> GrpcIndexClient::ListMatching(
       [](const v1::SessionRow& item) { return index::FromProto(item); });
 }
 
-absl::Status GrpcIndexClient::PutPages(const Call& call,
-                                       const SessionRef& session,
-                                       const std::vector<EncodedPage>& pages) {
+absl::StatusOr<uint64_t> GrpcIndexClient::PutPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<EncodedPage>& pages) {
   v1::PutPagesRequest request;
   *request.mutable_session() = ToProto(session);
   for (const EncodedPage& page : pages) {
@@ -238,15 +238,18 @@ absl::Status GrpcIndexClient::PutPages(const Call& call,
   }
   ClientCall client(call, *clock_, kTimeout);
   v1::PutPagesResponse response;
-  return client.Finish(stub_->PutPages(client.context(), request, &response));
+  RETURN_IF_ERROR(
+      client.Finish(stub_->PutPages(client.context(), request, &response)));
+  return response.incarnation();
 }
 
 absl::Status GrpcIndexClient::SaveCheckpoint(
     const Call& call, const SessionRef& session,
-    const ArchiveCheckpoint& checkpoint) {
+    const ArchiveCheckpoint& checkpoint, uint64_t incarnation) {
   v1::SaveCheckpointRequest request;
   *request.mutable_session() = ToProto(session);
   *request.mutable_checkpoint() = index::ToProto(checkpoint);
+  request.set_incarnation(incarnation);
   ClientCall client(call, *clock_, kTimeout);
   v1::SaveCheckpointResponse response;
   return client.Finish(

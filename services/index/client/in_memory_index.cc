@@ -24,9 +24,9 @@ absl::StatusOr<std::unique_ptr<InMemoryIndex>> InMemoryIndex::Open(
 
 absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
   ASSIGN_OR_RETURN(runs_, index::RunDirectory::Open(&files_, "/sweep"));
-  ASSIGN_OR_RETURN(engine_,
-                   index::IndexEngine::Open(options_, &kv_, runs_.get(), clock_,
-                                            random, &metrics_));
+  ASSIGN_OR_RETURN(engine_, index::IndexEngine::Open(
+                                options_, &kv_, ++incarnation_, runs_.get(),
+                                clock_, random, &metrics_));
   sweeps_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,

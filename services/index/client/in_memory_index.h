@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/random/bit_gen_ref.h"
@@ -44,6 +45,7 @@ class InMemoryIndex {
   MetricRegistry registry_;
   index::IndexMetrics metrics_;
   MemoryKvStore kv_;
+  uint64_t incarnation_ = 0;
   InMemoryFileSystem files_;
   std::unique_ptr<index::RunDirectory> runs_;
   std::unique_ptr<index::IndexEngine> engine_;

@@ -364,7 +364,7 @@ TEST_P(IndexClientContract, APublishIsIdempotent) {
   ASSERT_TRUE(after.published.has_value());
   EXPECT_EQ(after.published->name, one.name);
   // What is over is over for everything else.
-  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint),
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint, 0),
               HasReasonCode(reason::kSessionEnded));
   EXPECT_THAT(sessions().PutPages({}, request.ref, archive.pages),
               HasReasonCode(reason::kSessionEnded));
@@ -708,10 +708,32 @@ TEST_P(IndexClientContract, PagesAreProvedBeforeTheyAreStored) {
   // A parent comes after its children.
   EXPECT_THAT(put({archive.pages.back()}),
               StatusIs(kInvalid, ::testing::HasSubstr("child")));
-  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint),
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, archive.checkpoint, 0),
               StatusIs(kInvalid, ::testing::HasSubstr("root")));
   EXPECT_OK(PutArchive(sessions(), request.ref, archive));
   EXPECT_OK(PutArchive(sessions(), request.ref, archive));
+}
+
+TEST_P(IndexClientContract, ACheckpointNamesTheStartThatHasItsPages) {
+  const BuiltArchive archive = BuildArchive("a.img", 100, TestSeed());
+  const NewSession request = NewIn(TestGroup("web1"));
+  ASSERT_OK(sessions().OpenSession({}, request));
+  ASSERT_OK_AND_ASSIGN(const uint64_t incarnation,
+                       PutAllPages(sessions(), request.ref, archive.pages));
+  EXPECT_NE(incarnation, 0u);
+  const auto save = [&](uint64_t start) {
+    return sessions().SaveCheckpoint({}, request.ref, archive.checkpoint,
+                                     start);
+  };
+  EXPECT_THAT(save(incarnation + 1),
+              AllOf(StatusIs(absl::StatusCode::kFailedPrecondition),
+                    HasReasonCode(reason::kIncarnationChanged)));
+  EXPECT_TRUE(sessions()
+                  .GetSession({}, {"default", request.ref.session})
+                  ->archives.empty());
+  ASSERT_OK(save(incarnation));
+  // Saved is saved.
+  EXPECT_OK(save(incarnation + 1));
 }
 
 // Two streams of one archive, of which the older has a save still under way.
@@ -726,7 +748,7 @@ TEST_P(IndexClientContract, OnlyWhoKnowsTheLastCheckpointSavesTheNext) {
     checkpoint.durable_bytes = durable_bytes;
     checkpoint.builder_state = state;
     checkpoint.stored_bytes = stored_bytes;
-    return sessions().SaveCheckpoint({}, request.ref, checkpoint);
+    return sessions().SaveCheckpoint({}, request.ref, checkpoint, 0);
   };
   const auto find = [&] {
     return sessions()
@@ -759,12 +781,12 @@ TEST_P(IndexClientContract, CheckpointsTellHowFarEachArchiveIsDurable) {
   checkpoint.root.reset();
   checkpoint.durable_bytes = 1 << 20;
   checkpoint.builder_state = std::string("state\0", 6);
-  ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint));
-  EXPECT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint));
+  ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint, 0));
+  EXPECT_OK(sessions().SaveCheckpoint({}, request.ref, checkpoint, 0));
   ArchiveCheckpoint shorter = checkpoint;
   shorter.durable_bytes -= 1;
   ++shorter.revision;
-  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, shorter),
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, shorter, 0),
               StatusIs(absl::StatusCode::kInvalidArgument));
   ASSERT_OK_AND_ASSIGN(
       const Session session,
@@ -902,7 +924,7 @@ TEST_P(IndexClientContract, TheFenceShutsOutSessionsThatASweepHasOvertaken) {
 
   EXPECT_THAT(sessions().PutPages({}, old.ref, archive.pages),
               HasReasonCode(reason::kSessionFenced));
-  EXPECT_THAT(sessions().SaveCheckpoint({}, old.ref, archive.checkpoint),
+  EXPECT_THAT(sessions().SaveCheckpoint({}, old.ref, archive.checkpoint, 0),
               HasReasonCode(reason::kSessionFenced));
   EXPECT_THAT(sessions().PreparePublish({}, old.ref, RequestFor({archive})),
               HasReasonCode(reason::kSessionFenced));

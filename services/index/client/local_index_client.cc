@@ -79,15 +79,16 @@ absl::StatusOr<ListPage<Session>> LocalIndexClient::ListUncancelled(
                                   page);
 }
 
-absl::Status LocalIndexClient::PutPages(const Call&, const SessionRef& session,
-                                        const std::vector<EncodedPage>& pages) {
+absl::StatusOr<uint64_t> LocalIndexClient::PutPages(
+    const Call&, const SessionRef& session,
+    const std::vector<EncodedPage>& pages) {
   return engine_->pages().PutPages(session, pages);
 }
 
 absl::Status LocalIndexClient::SaveCheckpoint(
-    const Call&, const SessionRef& session,
-    const ArchiveCheckpoint& checkpoint) {
-  return engine_->pages().SaveCheckpoint(session, checkpoint);
+    const Call&, const SessionRef& session, const ArchiveCheckpoint& checkpoint,
+    uint64_t incarnation) {
+  return engine_->pages().SaveCheckpoint(session, checkpoint, incarnation);
 }
 
 absl::StatusOr<PreparedPublish> LocalIndexClient::PreparePublish(

@@ -92,11 +92,17 @@ class SessionClient {
 
   // Stores pages of a session; children must be stored before their parent.
   // Pages already there are kept. Not synced by itself. At most 64 pages.
+  // Gives the incarnation of index, which grows at each start of it.
   // InvalidArgument: not a page, a digest that is not its, a missing child.
-  virtual absl::Status PutPages(const Call& call, const SessionRef& session,
-                                const std::vector<EncodedPage>& pages) = 0;
+  virtual absl::StatusOr<uint64_t> PutPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<EncodedPage>& pages) = 0;
 
-  // Makes the checkpoint, and every page stored before it, durable. The
+  // Makes the checkpoint durable, and with it every page that PutPages has
+  // answered to under `incarnation` (0: none since the last checkpoint).
+  // FailedPrecondition (INCARNATION_CHANGED): index has restarted since, and
+  // may have lost some; the archive is to be resumed at its last checkpoint.
+  // The
   // durable offset of an archive never shrinks and a complete archive never
   // changes (InvalidArgument). OutOfRange (OFFSET_MISMATCH, metadata
   // "expected": durable bytes): `checkpoint.revision` is not the one that
@@ -107,7 +113,8 @@ class SessionClient {
   // archives, or 3 MiB of builder states, in the session.
   virtual absl::Status SaveCheckpoint(const Call& call,
                                       const SessionRef& session,
-                                      const ArchiveCheckpoint& checkpoint) = 0;
+                                      const ArchiveCheckpoint& checkpoint,
+                                      uint64_t incarnation) = 0;
 
   // Numbers the publish and builds the manifest, both durable before the
   // answer. Idempotent; from then on the archives are final.

@@ -459,7 +459,7 @@ TEST_P(IndexSweepContract, AnOpenSessionHoldsWhatItHasWrittenAndMayTakeOver) {
   ArchiveCheckpoint part = source.checkpoint;
   part.root.reset();
   part.builder_state = builder.SaveState();
-  ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, part));
+  ASSERT_OK(sessions().SaveCheckpoint({}, request.ref, part, 0));
   // The base is forgotten, and gone by the time of the sweep.
   ASSERT_OK(Forget(base, absl::ZeroDuration()));
   for (const BuiltArchive& archive : base.archives) {
@@ -485,7 +485,7 @@ TEST_P(IndexSweepContract, AnOpenSessionHoldsWhatItHasWrittenAndMayTakeOver) {
   ASSERT_OK(Sweep(6, 5, {}, &all));
   EXPECT_GT(all.dropped, pages.size());
   EXPECT_EQ(all.spared, 0u);
-  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, part),
+  EXPECT_THAT(sessions().SaveCheckpoint({}, request.ref, part, 0),
               HasReasonCode(reason::kSessionFenced));
 }
 

@@ -97,23 +97,28 @@ GroupName TestGroup(const std::string& id, const std::string& path) {
           .id = id};
 }
 
-absl::Status PutAllPages(SessionClient& index, const SessionRef& session,
-                         const std::vector<EncodedPage>& pages) {
+absl::StatusOr<uint64_t> PutAllPages(SessionClient& index,
+                                     const SessionRef& session,
+                                     const std::vector<EncodedPage>& pages) {
   constexpr size_t kPagesPerCall = 64;
+  uint64_t incarnation = 0;
   for (size_t i = 0; i < pages.size(); i += kPagesPerCall) {
     const size_t end = std::min(i + kPagesPerCall, pages.size());
-    RETURN_IF_ERROR(index.PutPages(
-        {}, session,
-        std::vector<EncodedPage>(pages.begin() + static_cast<ptrdiff_t>(i),
-                                 pages.begin() + static_cast<ptrdiff_t>(end))));
+    ASSIGN_OR_RETURN(
+        incarnation,
+        index.PutPages({}, session,
+                       std::vector<EncodedPage>(
+                           pages.begin() + static_cast<ptrdiff_t>(i),
+                           pages.begin() + static_cast<ptrdiff_t>(end))));
   }
-  return absl::OkStatus();
+  return incarnation;
 }
 
 absl::Status PutArchive(SessionClient& index, const SessionRef& session,
                         const BuiltArchive& archive) {
-  RETURN_IF_ERROR(PutAllPages(index, session, archive.pages));
-  return index.SaveCheckpoint({}, session, archive.checkpoint);
+  ASSIGN_OR_RETURN(const uint64_t incarnation,
+                   PutAllPages(index, session, archive.pages));
+  return index.SaveCheckpoint({}, session, archive.checkpoint, incarnation);
 }
 
 PublishRequest RequestFor(const std::vector<BuiltArchive>& archives) {

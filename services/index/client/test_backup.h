@@ -38,8 +38,10 @@ NewSession NewTestSession(const DatastoreRef& datastore, const GroupName& group,
 
 GroupName TestGroup(const std::string& id, const std::string& path = "");
 
-absl::Status PutAllPages(SessionClient& index, const SessionRef& session,
-                         const std::vector<EncodedPage>& pages);
+// Gives the incarnation of index.
+absl::StatusOr<uint64_t> PutAllPages(SessionClient& index,
+                                     const SessionRef& session,
+                                     const std::vector<EncodedPage>& pages);
 
 // Stores the archive's pages and its checkpoint.
 absl::Status PutArchive(SessionClient& index, const SessionRef& session,

@@ -61,7 +61,7 @@ TEST_F(FenceTest, HoldsAfterARestart) {
                 HasReasonCode(reason::kSessionFenced));
     EXPECT_THAT(client().PutPages({}, old.ref, archive_.pages),
                 HasReasonCode(reason::kSessionFenced));
-    EXPECT_THAT(client().SaveCheckpoint({}, old.ref, archive_.checkpoint),
+    EXPECT_THAT(client().SaveCheckpoint({}, old.ref, archive_.checkpoint, 0),
                 HasReasonCode(reason::kSessionFenced));
     ASSERT_OK_AND_ASSIGN(const FenceState state, client().GetFence({}, ref_));
     EXPECT_EQ(state.fence, 6u);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/random/bit_gen_ref.h"
@@ -32,13 +33,15 @@ class IndexEngine {
     SweepEngine::Options sweeps;
   };
 
-  // `kv` was opened with TableNames(). `runs` takes what sweeps and verifies
-  // sort. All outlive the engine; `random` is used during the call only.
+  // `kv` was opened with TableNames(); `incarnation` is higher than at any
+  // start over it before. `runs` takes what sweeps and verifies sort. All
+  // outlive the engine; `random` is used during the call only.
   // Creates the datastore "default" at the first start. DataLoss: rows that do
   // not decode.
   static absl::StatusOr<std::unique_ptr<IndexEngine>> Open(
-      const Options& options, KvStore* kv, RunDirectory* runs,
-      const Clock* clock, absl::BitGenRef random, IndexMetrics* metrics);
+      const Options& options, KvStore* kv, uint64_t incarnation,
+      RunDirectory* runs, const Clock* clock, absl::BitGenRef random,
+      IndexMetrics* metrics);
 
   Catalog& catalog() { return catalog_; }
   CatalogChanges& changes() { return changes_; }
@@ -55,8 +58,9 @@ class IndexEngine {
 
  private:
   IndexEngine(const Options& options, std::unique_ptr<IndexStore> store,
-              std::unique_ptr<DatastoreRegistry> datastores, RunDirectory* runs,
-              const Clock* clock, IndexMetrics* metrics);
+              std::unique_ptr<DatastoreRegistry> datastores,
+              uint64_t incarnation, RunDirectory* runs, const Clock* clock,
+              IndexMetrics* metrics);
 
   const std::unique_ptr<IndexStore> store_;
   const std::unique_ptr<DatastoreRegistry> datastores_;

@@ -122,7 +122,7 @@ TEST_F(SessionBaseTest, ABaseThatIsForgottenMeanwhileDoesNotEndTheSession) {
   SnapshotRow row = RowOf(base.name);
   row.state = SnapshotState::kTrash;
   Put(base.name, row);
-  ASSERT_OK(client().SaveCheckpoint({}, request.ref, same.checkpoint));
+  ASSERT_OK(client().SaveCheckpoint({}, request.ref, same.checkpoint, 0));
   Remove(base.name);
   ASSERT_OK(index_->Restart(random_));
   EXPECT_EQ(RowsRoots(request), std::vector<Archive>({base.archives[0]}));

@@ -177,20 +177,20 @@ TEST_F(SessionLimitsTest, ArchivesAndBuilderStatesOfASessionAreBounded) {
   checkpoint.root.reset();
   for (int i = 0; i < 256; ++i) {
     checkpoint.name = "archive" + std::to_string(i);
-    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint));
+    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint, 0));
   }
   checkpoint.name = "one-too-many";
-  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, checkpoint),
+  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, checkpoint, 0),
               HasReasonCode(reason::kLimitExceeded));
   checkpoint.builder_state = std::string(1 << 20, 's');
   checkpoint.revision = 2;
   for (int i = 0; i < 3; ++i) {
     checkpoint.name = "archive" + std::to_string(i);
-    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint));
-    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint));
+    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint, 0));
+    ASSERT_OK(client().SaveCheckpoint({}, request.ref, checkpoint, 0));
   }
   checkpoint.name = "archive3";
-  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, checkpoint),
+  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, checkpoint, 0),
               HasReasonCode(reason::kLimitExceeded));
 }
 
@@ -202,9 +202,9 @@ TEST_F(SessionLimitsTest, CheckpointsAreFinalOnceAPublishIsPrepared) {
   ASSERT_OK(client().PreparePublish({}, request.ref, RequestFor({archive})));
   const BuiltArchive other = BuildArchive("b.img", 10, 2);
   ASSERT_OK(PutAllPages(client(), request.ref, other.pages));
-  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, other.checkpoint),
+  EXPECT_THAT(client().SaveCheckpoint({}, request.ref, other.checkpoint, 0),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_OK(client().SaveCheckpoint({}, request.ref, archive.checkpoint));
+  EXPECT_OK(client().SaveCheckpoint({}, request.ref, archive.checkpoint, 0));
 }
 
 TEST_F(SessionLimitsTest, ABaseThatFailedItsVerifyOrIsGoneIsRefused) {
@@ -323,8 +323,8 @@ class EnginePartsTest : public ::testing::Test {
     sessions_ = std::make_unique<SessionCatalog>(
         SessionCatalog::Options{.max_open_sessions = max_open_sessions},
         &store_, registry_.get(), &clock_, &metrics_);
-    pages_ =
-        std::make_unique<SessionPages>(&store_, registry_.get(), &metrics_);
+    pages_ = std::make_unique<SessionPages>(&store_, registry_.get(),
+                                            /*incarnation=*/1, &metrics_);
   }
   NewSession NewIn(const std::string& group, uint64_t epoch) {
     return NewTestSession(state_->info.ref, TestGroup(group), epoch, random_);
@@ -429,7 +429,7 @@ TEST_F(EnginePartsTest, AParentTouchesItsChildrenAndACheckpointItsRoot) {
   }
   const NewSession second = NewIn("web2", 9);
   ASSERT_OK(sessions_->Open(kService, second));
-  ASSERT_OK(pages_->SaveCheckpoint(second.ref, archive.checkpoint));
+  ASSERT_OK(pages_->SaveCheckpoint(second.ref, archive.checkpoint, 0));
   EXPECT_EQ(TouchOf(archive.checkpoint.root->page), 9u);
   const EncodedPage& root = archive.pages.back();
   ASSERT_GT(root.level, 0u);

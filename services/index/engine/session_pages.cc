@@ -127,8 +127,8 @@ absl::Status SessionPages::CheckChildren(
   return absl::OkStatus();
 }
 
-absl::Status SessionPages::PutPages(const SessionRef& session,
-                                    const std::vector<EncodedPage>& pages) {
+absl::StatusOr<uint64_t> SessionPages::PutPages(
+    const SessionRef& session, const std::vector<EncodedPage>& pages) {
   ASSIGN_OR_RETURN(const std::vector<Page> decoded, DecodeAll(pages));
   ASSIGN_OR_RETURN(DatastoreState* const state,
                    datastores_->Find(session.datastore));
@@ -163,7 +163,20 @@ absl::Status SessionPages::PutPages(const SessionRef& session,
   }
   metrics_->pages_known.Increment(static_cast<double>(known));
   metrics_->pages_stored.Increment(static_cast<double>(pages.size() - known));
-  return absl::OkStatus();
+  return incarnation_;
+}
+
+// Rows are buffered until a synced batch follows, so a start since the session
+// stored, or found, some may have lost them, children of the root included,
+// which nobody looks for here.
+absl::Status SessionPages::CheckIncarnation(const ArchiveCheckpoint& checkpoint,
+                                            uint64_t incarnation) const {
+  if (incarnation == 0 || incarnation == incarnation_) return absl::OkStatus();
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "archive ", checkpoint.name, ": index has incarnation ",
+                        incarnation_, ", its pages were stored under ",
+                        incarnation, "; resume it at its last checkpoint")),
+                    reason::kIncarnationChanged);
 }
 
 absl::Status SessionPages::CheckRoot(const Uuid& datastore,
@@ -215,7 +228,8 @@ absl::Status SessionPages::CheckLimits(
 }
 
 absl::Status SessionPages::SaveCheckpoint(const SessionRef& session,
-                                          const ArchiveCheckpoint& checkpoint) {
+                                          const ArchiveCheckpoint& checkpoint,
+                                          uint64_t incarnation) {
   ASSIGN_OR_RETURN(DatastoreState* const state,
                    datastores_->Find(session.datastore));
   const Uuid& uuid = state->info.ref.uuid;
@@ -230,6 +244,7 @@ absl::Status SessionPages::SaveCheckpoint(const SessionRef& session,
       (previous->complete() || previous->revision == checkpoint.revision)) {
     return absl::OkStatus();  // the same again
   }
+  RETURN_IF_ERROR(CheckIncarnation(checkpoint, incarnation));
   if (row.publish_sequence != 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         "archive ", checkpoint.name, ": session ", session.session.ToString(),

@@ -317,7 +317,7 @@ TEST_F(SweepTest, ASessionWhoseStateIsDamagedEndsIt) {
   ArchiveCheckpoint part = archive_.checkpoint;
   part.root.reset();
   part.builder_state = "no state";
-  ASSERT_OK(client().SaveCheckpoint({}, request.ref, part));
+  ASSERT_OK(client().SaveCheckpoint({}, request.ref, part, 0));
   ASSERT_OK(sweeps().BeginSweep({}, ref_, {5, 4}));
   EXPECT_THAT(Mark(5), StatusIs(absl::StatusCode::kDataLoss));
   // Aborted, it holds nothing up.

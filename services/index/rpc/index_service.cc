@@ -274,11 +274,14 @@ grpc::ServerUnaryReactor* IndexServiceImpl::ListSessions(
 
 grpc::ServerUnaryReactor* IndexServiceImpl::PutPages(
     grpc::CallbackServerContext* context, const v1::PutPagesRequest* request,
-    v1::PutPagesResponse*) {
+    v1::PutPagesResponse* response) {
   return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
     ASSIGN_OR_RETURN(const SessionRef session, SessionOf(request->session()));
     ASSIGN_OR_RETURN(const std::vector<EncodedPage> pages, FromProto(*request));
-    return engine_->pages().PutPages(session, pages);
+    ASSIGN_OR_RETURN(const uint64_t incarnation,
+                     engine_->pages().PutPages(session, pages));
+    response->set_incarnation(incarnation);
+    return absl::OkStatus();
   });
 }
 
@@ -289,7 +292,8 @@ grpc::ServerUnaryReactor* IndexServiceImpl::SaveCheckpoint(
     ASSIGN_OR_RETURN(const SessionRef session, SessionOf(request->session()));
     const auto checkpoint = FromProto(request->checkpoint());
     if (!checkpoint.ok()) return WithContext(checkpoint.status(), "checkpoint");
-    return engine_->pages().SaveCheckpoint(session, *checkpoint);
+    return engine_->pages().SaveCheckpoint(session, *checkpoint,
+                                           request->incarnation());
   });
 }
 

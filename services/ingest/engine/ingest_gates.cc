@@ -149,6 +149,17 @@ void SessionGate::AnswerDiffs(
   diffs_.assign(answers.begin(), answers.end());
 }
 
+absl::StatusOr<uint64_t> SessionGate::PutPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<EncodedPage>& pages) {
+  ASSIGN_OR_RETURN(const uint64_t incarnation,
+                   sessions_->PutPages(call, session, pages));
+  const uint64_t told = incarnation + starts_;
+  // Far from 0, which would tell that no pages were stored.
+  if (restart_.exchange(false)) starts_ += 1000;
+  return told;
+}
+
 absl::StatusOr<ArchiveDiff> SessionGate::DiffArchives(
     const Call& call, const ArchiveName& base, const ArchiveName& archive,
     uint64_t offset, uint32_t max_ranges) {

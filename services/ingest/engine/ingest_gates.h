@@ -136,6 +136,8 @@ class SessionGate final : public SessionClient {
   void HangGets(FakeClock* clock);
   // The next OpenSession is answered with this and not handed on.
   void FailNextOpen(absl::Status error);
+  // Index restarts, and loses nothing, once the next PutPages was answered.
+  void RestartAfterPages() { restart_ = true; }
   // The next calls of DiffArchives are answered with these, one each, and not
   // handed on.
   void AnswerDiffs(std::vector<absl::StatusOr<ArchiveDiff>> answers);
@@ -157,13 +159,16 @@ class SessionGate final : public SessionClient {
       const PageRequest& page) override {
     return sessions_->ListUncancelled(call, datastore, page);
   }
-  absl::Status PutPages(const Call& call, const SessionRef& session,
-                        const std::vector<EncodedPage>& pages) override {
-    return sessions_->PutPages(call, session, pages);
-  }
+  absl::StatusOr<uint64_t> PutPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<EncodedPage>& pages) override;
   absl::Status SaveCheckpoint(const Call& call, const SessionRef& session,
-                              const ArchiveCheckpoint& checkpoint) override {
-    return sessions_->SaveCheckpoint(call, session, checkpoint);
+                              const ArchiveCheckpoint& checkpoint,
+                              uint64_t incarnation) override {
+    // What index was told before it restarted, it does not know.
+    return sessions_->SaveCheckpoint(
+        call, session, checkpoint,
+        incarnation == 0 ? 0 : incarnation - starts_);
   }
   absl::StatusOr<PreparedPublish> PreparePublish(
       const Call& call, const SessionRef& session,
@@ -201,6 +206,8 @@ class SessionGate final : public SessionClient {
  private:
   SessionClient* const sessions_;
   std::atomic<size_t> reads_ = 0;
+  std::atomic<bool> restart_ = false;
+  std::atomic<uint64_t> starts_ = 0;  // on top of those that index counts
   absl::Mutex mutex_;
   FakeClock* hang_clock_ ABSL_GUARDED_BY(mutex_) = nullptr;
   int gets_left_ ABSL_GUARDED_BY(mutex_) = 0;

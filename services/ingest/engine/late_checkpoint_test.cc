@@ -25,7 +25,7 @@ class LateCheckpointTest : public testing::Test {
   absl::Status Save(const Session& session,
                     const ArchiveCheckpoint& checkpoint) {
     return harness_.index().client().SaveCheckpoint(harness_.admin(),
-                                                    session.ref, checkpoint);
+                                                    session.ref, checkpoint, 0);
   }
 
   std::mt19937_64 random_;

@@ -34,9 +34,10 @@ std::vector<std::string_view> Views(const CutChunk& chunk) {
   return views;
 }
 
-absl::Status IncarnationChanged(absl::string_view what) {
+absl::Status IncarnationChanged(absl::string_view service,
+                                absl::string_view what) {
   return WithReason(absl::UnavailableError(absl::StrCat(
-                        "chunk_storage has restarted", what,
+                        service, " has restarted", what,
                         "; resume the archive at its durable offset")),
                     reason::kIncarnationChanged);
 }
@@ -82,14 +83,13 @@ struct RecordSink::HashedRun {
   std::vector<size_t> first;        // per key: the chunk that has its bytes
 };
 
-absl::Status RecordSink::NoteIncarnation(uint64_t incarnation) {
+absl::Status RecordSink::Incarnation::Note(uint64_t told) {
   uint64_t expected = 0;
-  if (incarnation_.compare_exchange_strong(expected, incarnation) ||
-      expected == incarnation) {
+  if (known.compare_exchange_strong(expected, told) || expected == told) {
     return absl::OkStatus();
   }
   return IncarnationChanged(
-      absl::StrCat(" (incarnation ", incarnation, " after ", expected, ")"));
+      service, absl::StrCat(" (incarnation ", told, " after ", expected, ")"));
 }
 
 RecordSink::HashedRun RecordSink::Hash(
@@ -146,7 +146,7 @@ absl::Status RecordSink::Put(const Call& call, std::vector<Record> records,
       const PutReply reply,
       peers_.chunks->Put(ForPeer(call, *clock_), session_, std::move(records)));
   totals.stored_bytes += reply.new_stored_bytes;
-  return NoteIncarnation(reply.incarnation);
+  return store_.Note(reply.incarnation);
 }
 
 absl::StatusOr<std::vector<bool>> RecordSink::Pin(
@@ -154,7 +154,7 @@ absl::StatusOr<std::vector<bool>> RecordSink::Pin(
   StageTimer timer(clock_, metrics_->pin_seconds);
   ASSIGN_OR_RETURN(PinReply pinned,
                    peers_.chunks->Pin(ForPeer(call, *clock_), session_, keys));
-  RETURN_IF_ERROR(NoteIncarnation(pinned.incarnation));
+  RETURN_IF_ERROR(store_.Note(pinned.incarnation));
   if (pinned.present.size() != keys.size()) {
     return absl::InternalError(absl::StrCat("chunk_storage answered ",
                                             pinned.present.size(), " of ",
@@ -309,7 +309,7 @@ absl::StatusOr<bool> RecordSink::IsWholeSince(const Call& call,
   ASSIGN_OR_RETURN(
       const StoreStatistics store,
       peers_.chunks->Statistics(ForPeer(call, *clock_), session_.datastore));
-  RETURN_IF_ERROR(NoteIncarnation(store.incarnation));
+  RETURN_IF_ERROR(store_.Note(store.incarnation));
   return loss_mark != 0 && store.loss_mark == loss_mark;
 }
 
@@ -336,9 +336,11 @@ absl::Status RecordSink::StorePages(const Call& call,
     ASSIGN_OR_RETURN(const PutReply reply,
                      peers_.chunks->Put(ForPeer(call, *clock_), session_,
                                         std::move(records)));
-    RETURN_IF_ERROR(NoteIncarnation(reply.incarnation));
-    RETURN_IF_ERROR(
+    RETURN_IF_ERROR(store_.Note(reply.incarnation));
+    ASSIGN_OR_RETURN(
+        const uint64_t incarnation,
         peers_.sessions->PutPages(ForPeer(call, *clock_), session_, group));
+    RETURN_IF_ERROR(index_.Note(incarnation));
   }
   return absl::OkStatus();
 }
@@ -346,18 +348,21 @@ absl::Status RecordSink::StorePages(const Call& call,
 absl::Status RecordSink::SaveCheckpoint(const Call& call,
                                         const ArchiveCheckpoint& checkpoint) {
   StageTimer timer(clock_, metrics_->checkpoint_seconds);
-  const uint64_t incarnation = incarnation_.load();
+  const uint64_t store = store_.known.load();
   // Holes alone store nothing, so there may be nothing to make durable.
-  if (incarnation != 0) {
+  if (store != 0) {
     const absl::Status synced =
-        peers_.chunks->Sync(ForPeer(call, *clock_), session_, incarnation);
+        peers_.chunks->Sync(ForPeer(call, *clock_), session_, store);
     if (HasReason(synced, reason::kIncarnationChanged)) {
-      return IncarnationChanged("");
+      return IncarnationChanged(store_.service, "");
     }
     RETURN_IF_ERROR(synced);
   }
-  return peers_.sessions->SaveCheckpoint(ForPeer(call, *clock_), session_,
-                                         checkpoint);
+  const absl::Status saved = peers_.sessions->SaveCheckpoint(
+      ForPeer(call, *clock_), session_, checkpoint, index_.known.load());
+  return HasReason(saved, reason::kIncarnationChanged)
+             ? IncarnationChanged(index_.service, "")
+             : saved;
 }
 
 }  // namespace cairn::ingest

@@ -21,9 +21,9 @@ namespace cairn::ingest {
 
 // Where the records of one write stream go: chunks and pages to
 // chunk_storage, pages and checkpoints to index. All of one stream must go
-// to one incarnation of chunk_storage: a restart may have lost what was not
-// known durable, so that the stream must end and be resumed at its last
-// checkpoint. Then, from every call: Unavailable (INCARNATION_CHANGED).
+// to one incarnation of each: a restart may have lost what was not known
+// durable, so that the stream must end and be resumed at its last checkpoint.
+// Then, from every call: Unavailable (INCARNATION_CHANGED).
 // Thread-safe.
 class RecordSink {
  public:
@@ -73,7 +73,12 @@ class RecordSink {
  private:
   struct HashedRun;
   struct GivenKeys;
-  absl::Status NoteIncarnation(uint64_t incarnation);
+  // Of one of the two, as an answer tells it. 0: not told yet.
+  struct Incarnation {
+    const char* const service;
+    std::atomic<uint64_t> known = 0;
+    absl::Status Note(uint64_t told);
+  };
   // One answer per key.
   absl::StatusOr<std::vector<bool>> Pin(const Call& call,
                                         const std::vector<RecordKey>& keys);
@@ -98,7 +103,8 @@ class RecordSink {
   const Clock* const clock_;
   const SessionRef session_;
   IngestMetrics* const metrics_;
-  std::atomic<uint64_t> incarnation_ = 0;  // 0: not told yet
+  Incarnation store_ = {.service = "chunk_storage"};
+  Incarnation index_ = {.service = "index"};
 };
 
 }  // namespace cairn::ingest

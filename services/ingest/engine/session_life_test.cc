@@ -388,6 +388,33 @@ TEST_F(SessionLifeTest, ARestartOfTheStoreEndsTheStreamAndResumeWorks) {
   }
 }
 
+TEST_F(SessionLifeTest, ARestartOfIndexEndsTheStreamAndResumeWorks) {
+  const std::string content(40'000, 'x');
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  harness_.session_gate().RestartAfterPages();
+  {
+    ASSERT_OK_AND_ASSIGN(OpenedStream opened,
+                         OpenStream(harness_, session, "a"));
+    ASSERT_OK(opened.writer().Write(0, content));
+    // Its pages may be lost, so it is not complete.
+    const auto ended = opened.writer().End(content.size());
+    EXPECT_THAT(ended, StatusIs(StatusCode::kUnavailable,
+                                ::testing::HasSubstr("index has restarted")));
+    EXPECT_THAT(ended, HasReasonCode(reason::kIncarnationChanged));
+  }
+  ASSERT_OK_AND_ASSIGN(const Session found,
+                       backup().GetSession(harness_.admin(), NameOf(session)));
+  const uint64_t durable =
+      found.archives.empty() ? 0 : found.archives.at(0).durable_bytes;
+  ASSERT_OK_AND_ASSIGN(OpenedStream opened,
+                       OpenStream(harness_, session, "a", durable));
+  ASSERT_OK(opened.writer().Write(durable, content.substr(durable)));
+  ASSERT_OK(opened.writer().End(content.size()));
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
+                       harness_.Finish(session, {{"a", content.size()}}));
+  EXPECT_THAT(harness_.Read(snapshot, "a"), IsOkAndHolds(content));
+}
+
 TEST_F(SessionLifeTest, AFullStoreEndsTheStreamWithItsReason) {
   ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
   ASSERT_OK_AND_ASSIGN(OpenedStream opened, OpenStream(harness_, session, "a"));

@@ -50,8 +50,8 @@ void BM_Publish(benchmark::State& state) {
   PosixFileSystem files;
   const auto runs = index::RunDirectory::Open(&files, directory.Join("sweep"));
   CHECK_OK(runs.status());
-  auto engine = index::IndexEngine::Open({}, database.get(), runs->get(),
-                                         &clock, random, &metrics);
+  auto engine = index::IndexEngine::Open({}, database.get(), /*incarnation=*/1,
+                                         runs->get(), &clock, random, &metrics);
   CHECK_OK(engine.status());
   LocalIndexClient client(engine->get(), {.kind = CallerKind::kLocal,
                                           .role = CallerRole::kService,
