@@ -286,6 +286,9 @@ TEST_F(ProgramTest, ForgettingAllIsSaidAndDoneInBatches) {
            {"forget", "host/a/latest", "--all"},
            {"forget", "host/a/latest", "--trash-time", "soon"},
            {"forget", "host/a/latest", "--trash-time", "-1h"},
+           {"forget", "host/a/latest", "--trash-time", "1m"},
+           {"forget", "host/a/latest", "--trash-time", "500ms"},
+           {"forget", "host/a/latest", "--trash-time", "1.5h"},
            {"forget", "host/a/latest", "--trash-time", "3651d"},
            {"undelete"}}) {
     EXPECT_EQ(Run(arguments), 2) << out();

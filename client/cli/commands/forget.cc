@@ -1,6 +1,7 @@
 #include "client/cli/commands/forget.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/cli/render/format.h"
 #include "client/cli/snapshot_argument.h"
+#include "client/cli/span.h"
 #include "common/model/catalog.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -42,25 +43,12 @@ struct Selection {
   }
 };
 
-// "36h" as absl reads it, and "7d", "2w".
-absl::StatusOr<absl::Duration> ParseTrashTime(const std::string& text) {
-  absl::Duration time;
-  int64_t count = 0;
-  const bool has_unit = text.ends_with('d') || text.ends_with('w');
-  const bool is_days =
-      has_unit && absl::SimpleAtoi(text.substr(0, text.size() - 1), &count) &&
-      count >= 0 && count <= kMaxTrashTime / absl::Hours(24);
-  if (is_days) {
-    time = absl::Hours(24) * count * (text.ends_with('w') ? 7 : 1);
-  } else if (!absl::ParseDuration(text, &time)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--trash-time ", text,
-                     " is no time; allowed are such as 7d, 2w, 36h or 0"));
-  }
-  if (time >= absl::ZeroDuration() && time <= kMaxTrashTime) return time;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--trash-time ", text, " is out of bounds, allowed are 0 to ",
-      kMaxTrashTime / absl::Hours(24), "d"));
+absl::StatusOr<int64_t> ParseTrashTime(const std::string& text) {
+  ASSIGN_OR_RETURN(const int64_t seconds, ParseSpan(text, "--trash-time"));
+  if (absl::Seconds(seconds) <= kMaxTrashTime) return seconds;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--trash-time ", text, ": at most ",
+                   kMaxTrashTime / absl::Hours(24), "d are allowed"));
 }
 
 absl::Status CheckArguments(const Arguments& arguments,
@@ -224,9 +212,9 @@ absl::StatusOr<ExitCode> RunForget(const Arguments& arguments,
   RETURN_IF_ERROR(CheckArguments(arguments, "forget"));
   ingest::v1::ForgetSnapshotsRequest request;
   if (!arguments.trash_time.empty()) {
-    ASSIGN_OR_RETURN(const absl::Duration time,
+    ASSIGN_OR_RETURN(const int64_t seconds,
                      ParseTrashTime(arguments.trash_time));
-    request.mutable_trash_time()->set_seconds(absl::ToInt64Seconds(time));
+    request.mutable_trash_time()->set_seconds(seconds);
   }
   ASSIGN_OR_RETURN(const Selection selection, Select(arguments, true, context));
   std::string until;
@@ -337,8 +325,9 @@ void AddForgetCommand(CLI::App* root, Action* chosen) {
       "cairn forget --namespace tests --all --recursive --trash-time 0");
   AddSelectionOptions(forget, arguments.get());
   forget->add_option("--trash-time", arguments->trash_time,
-                     "how long they can be taken back, as 7d, 36h or 0; "
-                     "default: the server's, 7d unless it is told otherwise. "
+                     "how long they can be taken back: numbers with units of w "
+                     "d h min s, as 7d, 36h or 90min, or 0; at most 3650d. "
+                     "Default: the server's, 7d unless it is told otherwise. "
                      "Only an administrator may ask for less than it");
   forget->callback([arguments, chosen] {
     *chosen = [arguments](CommandContext& context) {

@@ -211,13 +211,11 @@ absl::StatusOr<absl::Time> CatalogFrontend::ForgetSnapshots(
             absl::FormatDuration(options_.trash_time))),
         reason::kNotOwner);
   }
+  // Before index reads its clock for it. What was in trash already keeps its
+  // own time.
   const absl::Time now = clock_->Now();
   RETURN_IF_ERROR(changes_->Apply(call, change.datastore, change));
-  const absl::StatusOr<Snapshot> forgotten =
-      peers_.catalog->GetSnapshot(ForPeer(call, *clock_), change.names.front());
-  return forgotten.ok() && forgotten->trash_until.has_value()
-             ? *forgotten->trash_until
-             : now + change.trash_time;
+  return now + change.trash_time;
 }
 
 absl::Status CatalogFrontend::UndeleteSnapshots(

@@ -68,7 +68,8 @@ class CatalogFrontend {
     std::vector<SnapshotName> names;           // 1..kMaxSnapshotsPerChange
     std::optional<absl::Duration> trash_time;  // unset: the server's
   };
-  // Returns until when at least it can be taken back. Errors as
+  // Returns until when at least what was listed can be taken back; what was
+  // in trash keeps the time that it had. Errors as
   // CatalogClient::PrepareChange.
   absl::StatusOr<absl::Time> ForgetSnapshots(const Call& call,
                                              const ForgetRequest& request);

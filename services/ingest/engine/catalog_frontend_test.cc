@@ -54,7 +54,10 @@ TEST_F(CatalogFrontendTest, AClientSetsProtectionAndDoesNotTakeItOff) {
 class ForgetTest : public CatalogFrontendTest {
  protected:
   Snapshot MakeSnapshot(const std::string& group) {
-    const absl::StatusOr<Session> session = harness_.OpenSession(owner_, group);
+    return MakeSnapshot(group, owner_);
+  }
+  Snapshot MakeSnapshot(const std::string& group, const Call& owner) {
+    const absl::StatusOr<Session> session = harness_.OpenSession(owner, group);
     EXPECT_OK(session);
     {
       auto opened = OpenStream(harness_, *session, "a");
@@ -105,6 +108,38 @@ TEST_F(ForgetTest, AClientForgetsAndTakesBackWhatItOwns) {
   SnapshotName never = snapshot.name;
   never.time += 1;
   EXPECT_THAT(Undelete(owner_, never), HasReasonCode(reason::kSnapshotGone));
+}
+
+// Index takes ingest for who asks, and lets it: the rule is kept here.
+TEST_F(ForgetTest, AnothersAmongOwnIsRefusedWhole) {
+  const Snapshot own = MakeSnapshot("web1");
+  const Snapshot anothers = MakeSnapshot("web2", stranger_);
+  const std::vector<SnapshotName> both = {own.name, anothers.name};
+  EXPECT_THAT(catalog().ForgetSnapshots(
+                  owner_, {.datastore = "default", .names = both}),
+              HasReasonCode(reason::kNotOwner));
+  for (const SnapshotName& name : both) {
+    ASSERT_OK_AND_ASSIGN(const Snapshot after,
+                         catalog().GetSnapshot(harness_.admin(), name));
+    EXPECT_EQ(after.state, SnapshotState::kListed) << name.ToString();
+    ASSERT_OK(Forget(harness_.admin(), name));
+  }
+  EXPECT_THAT(catalog().UndeleteSnapshots(
+                  owner_, {.datastore = "default", .names = both}),
+              HasReasonCode(reason::kNotOwner));
+}
+
+TEST_F(ForgetTest, TellsTheTimeOfWhatItForgets) {
+  const Snapshot before = MakeSnapshot("web1");
+  const Snapshot now = MakeSnapshot("web1");
+  ASSERT_OK(Forget(owner_, before.name, absl::Hours(24 * 30)));
+  ASSERT_OK_AND_ASSIGN(
+      const absl::Time until,
+      catalog().ForgetSnapshots(
+          owner_, {.datastore = "default", .names = {before.name, now.name}}));
+  ASSERT_OK_AND_ASSIGN(const Snapshot trash,
+                       catalog().GetSnapshot(owner_, now.name));
+  EXPECT_EQ(until, trash.trash_until);
 }
 
 TEST_F(ForgetTest, OnlyAnAdministratorShortensTheTimeInTrash) {
