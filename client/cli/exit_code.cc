@@ -3,6 +3,7 @@
 #include <optional>
 #include <string_view>
 
+#include "client/cli/change_unknown.h"
 #include "client/maintenance/task_reasons.h"
 #include "client/posix/local_error.h"
 #include "client/transfer/publish_unknown.h"
@@ -85,6 +86,9 @@ constexpr ReasonRow kReasons[] = {
     {kPublishUnknown, kExitInterrupted,
      "see with `cairn snapshot list` whether the snapshot is there; if not, "
      "run the backup again"},
+    {kChangeUnknown, kExitInterrupted,
+     "run the command again: it does the rest; `cairn snapshot list`, and the "
+     "same with --trash, show how far it is"},
     {kLocalIo, kExitLocalIo,
      "check that the path exists on this machine, its permissions and the "
      "free space"},

@@ -1,5 +1,6 @@
 #include "client/cli/exit_code.h"
 
+#include "client/cli/change_unknown.h"
 #include "client/maintenance/task_reasons.h"
 #include "client/posix/local_error.h"
 #include "client/transfer/publish_unknown.h"
@@ -44,6 +45,7 @@ TEST(ExitCodeTest, AReasonSaysMore) {
   EXPECT_EQ(with(reason::kDraining), 75);
   EXPECT_EQ(with(kLocalIo), 74);
   EXPECT_EQ(with(kPublishUnknown), 130);
+  EXPECT_EQ(with(kChangeUnknown), 130);
   EXPECT_EQ(with(reason::kTaskRunning), 11);
   EXPECT_EQ(with(reason::kSweepLost), 11);
   EXPECT_EQ(with(reason::kTaskUnknown), 10);

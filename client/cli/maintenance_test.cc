@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "client/testing/grpc_fake_ingest.h"
 #include "client/testing/grpc_fake_maintenance.h"
@@ -30,23 +29,6 @@ class MaintenanceTest : public ProgramConsole {
   using Script = FakeMaintenance::Script;
 
   MaintenanceTest() { variables_["CAIRN_SERVER"] = server_.address(); }
-
-  // Ends a run that waits, as soon as it writes `text` to stderr.
-  class RaisingBuffer final : public std::stringbuf {
-   public:
-    RaisingBuffer(Interrupt* interrupt, std::string text)
-        : interrupt_(interrupt), text_(std::move(text)) {}
-
-   protected:
-    int sync() override {
-      if (absl::StrContains(str(), text_)) interrupt_->Raise();
-      return 0;
-    }
-
-   private:
-    Interrupt* const interrupt_;
-    const std::string text_;
-  };
 
   int RunJson(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--output-format", "json"});
@@ -431,6 +413,16 @@ TEST_F(MaintenanceTest, AnInterruptEndsTheWaitingAlone) {
   EXPECT_THAT(buffer.str(),
               AllOf(HasSubstr("goes on"), HasSubstr("cairn task cancel")));
   EXPECT_EQ(server_.tasks()[0].state(), TASK_STATE_RUNNING);
+}
+
+TEST_F(MaintenanceTest, AnInterruptEndsTheFollowingOfALogAlone) {
+  server_.SetScript({.endless = true});
+  ASSERT_EQ(Run({"gc"}), 0);
+  RaisingBuffer buffer(&interrupt_, "began");
+  out_.std::ostream::rdbuf(&buffer);
+  EXPECT_EQ(Run({"task", "log", server_.tasks()[0].name(), "--follow"}), 130);
+  EXPECT_THAT(err(), AllOf(HasSubstr(server_.tasks()[0].name() + " goes on"),
+                           HasSubstr("cairn task cancel")));
 }
 
 TEST_F(MaintenanceTest, ATaskIsFoundByItsBeginning) {

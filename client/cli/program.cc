@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/change_unknown.h"
 #include "client/cli/commands/backup.h"
 #include "client/cli/commands/benchmark.h"
 #include "client/cli/commands/completion.h"
@@ -146,7 +147,8 @@ int PrintError(const absl::Status& error, int exit_code,
 
 // Whether an interrupt left something that goes on, or may be there.
 bool SaysWhatGoesOn(const absl::Status& error) {
-  return HasReason(error, kPublishUnknown) || HasReason(error, kTaskGoesOn);
+  return HasReason(error, kPublishUnknown) || HasReason(error, kTaskGoesOn) ||
+         HasReason(error, kChangeUnknown);
 }
 
 }  // namespace

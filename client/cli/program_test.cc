@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "client/testing/grpc_fake_ingest.h"
 #include "client/testing/program_console.h"
 #include "common/status/reason.h"
@@ -306,6 +305,21 @@ TEST_F(ProgramTest, ForgettingAllIsSaidAndDoneInBatches) {
   EXPECT_EQ(err(), "");
 }
 
+TEST_F(ProgramTest, AnInterruptedForgetTellsHowFarItIs) {
+  for (int i = 0; i < 1001; ++i) {
+    server_.AddSnapshot("datastores/default/groups/host/" + std::to_string(i) +
+                            "/snapshots/2026-01-01T00:00:00Z",
+                        {{"a.img", {.content = "x"}}});
+  }
+  RaisingBuffer buffer(&interrupt_, "1000 of 1001");
+  err_.std::ostream::rdbuf(&buffer);
+  EXPECT_EQ(Run({"forget", "--all", "--output-format", "json"}), 130);
+  EXPECT_EQ(json()["error"]["reason"], "CHANGE_UNKNOWN");
+  EXPECT_THAT(buffer.str(),
+              AllOf(HasSubstr("interrupted: forgot 1000 of 1001"),
+                    HasSubstr("--trash"), Not(HasSubstr("backup"))));
+}
+
 TEST_F(ProgramTest, NamespacesAndDatastores) {
   ASSERT_EQ(Run({"namespace", "create", "a/b", "--comment", "c"}), 0) << err();
   ASSERT_EQ(Run({"namespace", "list"}), 0);
@@ -486,22 +500,8 @@ TEST_F(ProgramTest, AnErrorIsNeverAmongRestoredData) {
 }
 
 TEST_F(ProgramTest, AnInterruptedFinishIsNotCalledNoSnapshot) {
-  // Raises the interrupt when the program tells of its first retry, which is
-  // that of the finish.
-  class RaisingBuffer final : public std::stringbuf {
-   public:
-    explicit RaisingBuffer(Interrupt* interrupt) : interrupt_(interrupt) {}
-
-   protected:
-    int sync() override {
-      if (absl::StrContains(str(), "trying again")) interrupt_->Raise();
-      return 0;
-    }
-
-   private:
-    Interrupt* const interrupt_;
-  };
-  RaisingBuffer buffer(&interrupt_);
+  // Its first retry is that of the finish.
+  RaisingBuffer buffer(&interrupt_, "trying again");
   err_.std::ostream::rdbuf(&buffer);
   server_.SetFaults({.lost_answers = 1'000'000});
   EXPECT_EQ(Run({"backup", "host/a", "a.raw:" + File("f", "x")}), 130);

@@ -6,8 +6,10 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "client/cli/program.h"
 #include "client/posix/interrupt.h"
 #include "common/testing/seed.h"
@@ -19,6 +21,24 @@ namespace cairn::client {
 // A test that runs the whole program in this process. One thread.
 class ProgramConsole : public ::testing::Test {
  protected:
+  // Takes the place of a stream's buffer, and interrupts the run as soon as
+  // it has written `text` to it.
+  class RaisingBuffer final : public std::stringbuf {
+   public:
+    RaisingBuffer(Interrupt* interrupt, std::string text)
+        : interrupt_(interrupt), text_(std::move(text)) {}
+
+   protected:
+    int sync() override {
+      if (absl::StrContains(str(), text_)) interrupt_->Raise();
+      return 0;
+    }
+
+   private:
+    Interrupt* const interrupt_;
+    const std::string text_;
+  };
+
   // The exit code.
   int Run(const std::vector<std::string>& arguments) {
     out_.str("");

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "client/cli/change_unknown.h"
 #include "client/cli/render/format.h"
 #include "client/cli/snapshot_argument.h"
 #include "client/cli/span.h"
@@ -157,6 +159,25 @@ absl::StatusOr<Selection> Select(const Arguments& arguments, bool forget,
       reason::kSnapshotProtected);
 }
 
+// Why no more is changed after `done` of `all` names: an interrupt, or how the
+// last change has ended.
+absl::Status StoppedAfter(const absl::Status& changed, const char* done_word,
+                          size_t done, size_t all,
+                          const CommandContext& context) {
+  const std::string so_far = absl::StrCat(done_word, " ", done, " of ", all);
+  if (context.console().interrupt->raised()) {
+    return WithReason(
+        absl::CancelledError(absl::StrCat(
+            "interrupted: ", so_far,
+            changed.ok()
+                ? ""
+                : ", and the server may have done what was asked for last")),
+        kChangeUnknown);
+  }
+  return done == 0 ? changed
+                   : WithContext(changed, absl::StrCat(so_far, ", then"));
+}
+
 // Calls `change` with at most kMaxSnapshotsPerChange names of one datastore at
 // a time, and tells how far that is.
 template <typename Change>
@@ -166,22 +187,23 @@ absl::Status ForEachBatch(const Selection& selection, const char* done_word,
   size_t done = 0;
   for (const auto& [datastore, names] : selection.names) {
     for (size_t begin = 0; begin < names.size();) {
+      if (context.console().interrupt->raised()) {
+        return StoppedAfter(absl::OkStatus(), done_word, done, all, context);
+      }
       const size_t end = std::min(begin + kMaxSnapshotsPerChange, names.size());
       const absl::Status changed =
           change(datastore, std::vector<std::string>(
                                 names.begin() + static_cast<ptrdiff_t>(begin),
                                 names.begin() + static_cast<ptrdiff_t>(end)));
       if (!changed.ok()) {
-        return done == 0
-                   ? changed
-                   : WithContext(changed, absl::StrCat(done_word, " ", done,
-                                                       " of ", all, ", then"));
+        return StoppedAfter(changed, done_word, done, all, context);
       }
       done += end - begin;
       begin = end;
       if (done < all && !context.quiet()) {
+        // Whoever waits sees it now.
         *context.console().err << done_word << " " << done << " of " << all
-                               << "\n";
+                               << std::endl;
       }
     }
   }

@@ -16,7 +16,9 @@
 #include "client/cli/span.h"
 #include "client/cli/task_argument.h"
 #include "client/maintenance/task_follow.h"
+#include "client/maintenance/task_reasons.h"
 #include "client/remote/call_with_retries.h"
+#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::client {
@@ -158,8 +160,14 @@ absl::StatusOr<ExitCode> RunLog(const Arguments& arguments,
   if (arguments.follow) {
     const TaskListener listener = {
         .line = [&](const TaskLogLine& line) { PrintLine(line, context); }};
-    RETURN_IF_ERROR(
-        FollowTask(name, 0, run->remote(), run->budget(), listener).status());
+    const absl::Status followed =
+        FollowTask(name, 0, run->remote(), run->budget(), listener).status();
+    if (!followed.ok() && context.console().interrupt->raised()) {
+      return WithReason(absl::CancelledError(absl::StrCat(
+                            "interrupted; ", Printable(name), " goes on")),
+                        kTaskGoesOn);
+    }
+    RETURN_IF_ERROR(followed);
     return kExitOk;
   }
   maintenance::v1::ListTaskLogRequest request;
