@@ -127,6 +127,45 @@ class Trash(RebuildCase):
         self.cairn.run("restore", "host/a/latest", "a.raw", self.path("back"),
                        "--namespace", "old")
 
+    def test_recursive_takes_the_namespaces_below(self):
+        disk = self.write("disk", self.random.randbytes(100000))
+        for namespace in ("", "old", "old/sub", "older"):
+            scope = ("--namespace", namespace) if namespace else ()
+            if namespace:
+                self.cairn.run("namespace", "create", namespace)
+            self.cairn.run("backup", "host/a", f"a.raw:{disk}", *scope)
+        top, old, sub, older = (
+            next(name for name in self.snapshot_names()
+                 if name.startswith(f"{DEFAULT}/{path}groups/"))
+            for path in ("", "namespaces/old/",
+                         "namespaces/old/namespaces/sub/",
+                         "namespaces/older/"))
+
+        def change(verb, *options):
+            told = self.cairn.json(verb, "--namespace", "old", "--all",
+                                   *options)
+            return set(told["forgotten" if verb == "forget" else "undeleted"])
+
+        def expect_in_trash(*trash):
+            self.assertEqual(self.snapshot_names("--trash"), set(trash))
+            self.assertEqual(self.snapshot_names(),
+                             {top, old, sub, older} - set(trash))
+
+        self.assertEqual(change("forget", "--recursive", "--dry-run"),
+                         {old, sub})
+        expect_in_trash()
+        self.assertEqual(change("forget", "--recursive"), {old, sub})
+        expect_in_trash(old, sub)
+        # Without it, the namespace alone.
+        self.assertEqual(change("undelete"), {old})
+        expect_in_trash(sub)
+        self.assertEqual(change("forget"), {old})
+        expect_in_trash(old, sub)
+        self.assertEqual(change("undelete", "--recursive"), {old, sub})
+        expect_in_trash()
+        self.cairn.run("restore", "host/a/latest", "a.raw", self.path("back"),
+                       "--namespace", "old/sub")
+
     def test_packs_alone_know_the_trash(self):
         archives = self.make("host/web", 2)
         first, second = archives

@@ -214,7 +214,8 @@ def print_row(name, outcome):
 class Rules(unittest.TestCase):
     """One function a configuration or mutant, added below."""
 
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    # Each search takes memory of its own.
+    pool = concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1))
     searches = {}
 
     def check(self, name, expected):
