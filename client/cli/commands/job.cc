@@ -287,10 +287,13 @@ void AddJobCommand(CLI::App* root, Action* chosen) {
             "--request-id",
             RunRun, run_arguments, chosen);
   AddRunOptions(run, &run_arguments->run);
-  AddOn(job, "enable", "Let a job run by its schedule", RunEnable<true>,
-        fresh(), chosen);
-  AddOn(job, "disable", "Let a job run by hand only", RunEnable<false>, fresh(),
-        chosen);
+  // Both put the job as they have found it.
+  constexpr char kLastWins[] =
+      "; of two who change a job at once, here or by set, the last one wins";
+  AddOn(job, "enable", absl::StrCat("Let a job run by its schedule", kLastWins),
+        RunEnable<true>, fresh(), chosen);
+  AddOn(job, "disable", absl::StrCat("Let a job run by hand only", kLastWins),
+        RunEnable<false>, fresh(), chosen);
 }
 
 }  // namespace cairn::client
