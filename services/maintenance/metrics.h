@@ -57,7 +57,7 @@ class MaintenanceMetrics {
   // As the last gc of any datastore has found it.
   void ShowLater(const std::vector<LaterBytes>& later);
   // cairn_maintenance_task_last_success_timestamp_seconds{kind,datastore},
-  // from the first success on; datastores are few.
+  // from the first success on, also over restarts; datastores are few.
   void ShowSuccess(TaskKind kind, const std::string& datastore,
                    absl::Time time);
   // cairn_maintenance_verify_never_proved_bytes{datastore} and

@@ -1,5 +1,6 @@
 #include "services/maintenance/domain/task_table.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace cairn::maintenance {
@@ -32,6 +33,21 @@ bool Selects(const TaskQuery& query, const Task& task) {
 }
 
 }  // namespace
+
+std::map<std::pair<std::string, TaskKind>, absl::Time>
+TaskTable::LastSuccesses() const {
+  std::map<std::pair<std::string, TaskKind>, absl::Time> last;
+  for (const auto& [id, entry] : entries_) {
+    const Task& task = entry.task;
+    if (task.state != TaskState::kSucceeded) continue;
+    const absl::Time end = task.end_time.value_or(task.create_time);
+    const auto known =
+        last.emplace(std::pair(task.request.datastore, task.request.kind), end)
+            .first;
+    known->second = std::max(known->second, end);
+  }
+  return last;
+}
 
 TaskTable::Entry& TaskTable::Add(Task task) {
   const Uuid id = task.id;

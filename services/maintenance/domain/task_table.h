@@ -55,6 +55,9 @@ class TaskTable {
   size_t CountActive(const std::string& datastore) const;
   std::vector<EndedTask> Ended(const std::string& datastore) const;
   std::vector<std::string> Datastores() const;
+  // When a task of this kind last ended in success, by datastore and kind, of
+  // those in the table.
+  std::map<std::pair<std::string, TaskKind>, absl::Time> LastSuccesses() const;
 
   struct Page {
     std::vector<const Entry*> items;  // valid until the next change

@@ -97,6 +97,12 @@ bool TaskRegistry::IsKnown(const std::string& datastore,
   return ledger_.table().FindRequest(datastore, request_id) != nullptr;
 }
 
+std::map<std::pair<std::string, TaskKind>, absl::Time>
+TaskRegistry::LastSuccesses() const {
+  absl::MutexLock lock(&mutex_);
+  return ledger_.table().LastSuccesses();
+}
+
 absl::StatusOr<TaskRun> TaskRegistry::Begin(const std::string& datastore,
                                             const Uuid& id) {
   absl::MutexLock lock(&mutex_);

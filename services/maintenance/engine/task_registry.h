@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -116,6 +117,10 @@ class TaskRegistry {
   // A task of the job that has not ended.
   std::optional<Uuid> FindActiveOfJob(const std::string& datastore,
                                       std::string_view job) const;
+
+  // When a task of this kind last succeeded, by datastore and kind, of those
+  // that are kept.
+  std::map<std::pair<std::string, TaskKind>, absl::Time> LastSuccesses() const;
 
   // Drops what is over its age. What is over the number goes by itself.
   absl::Status DropOld();

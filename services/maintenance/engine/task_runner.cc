@@ -13,7 +13,12 @@
 namespace cairn::maintenance {
 
 TaskRunner::TaskRunner(const Options& options, const Dependencies& dependencies)
-    : options_(options), dependencies_(dependencies) {}
+    : options_(options), dependencies_(dependencies) {
+  // Who looks at their age must not take a restart for a task that never ran.
+  for (const auto& [of, time] : dependencies_.tasks->LastSuccesses()) {
+    dependencies_.metrics->ShowSuccess(of.second, of.first, time);
+  }
+}
 
 TaskRunner::~TaskRunner() { Stop(); }
 

@@ -42,6 +42,7 @@ class TaskRunner {
     Work work;
   };
 
+  // Shows by the metrics what succeeded before.
   TaskRunner(const Options& options, const Dependencies& dependencies);
   // As Stop.
   ~TaskRunner();

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/metrics/metric_registry.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/testing/status_matchers.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/maintenance/engine/fake_index.h"
 #include "services/maintenance/engine/job_frontend.h"
@@ -19,6 +21,10 @@
 
 namespace cairn::maintenance {
 namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TaskRunnerTest : public ::testing::Test {
  protected:
@@ -91,6 +97,37 @@ TEST_F(TaskRunnerTest, RunsATaskToItsEnd) {
       metrics_.task_runs.at({TaskKind::kGc, TaskState::kSucceeded})->Value(),
       1);
   EXPECT_EQ(metrics_.tasks_running.at(TaskKind::kGc)->Value(), 0);
+}
+
+TEST_F(TaskRunnerTest, ARestartShowsWhatSucceededBefore) {
+  constexpr char kSeries[] =
+      "cairn_maintenance_task_last_success_timestamp_seconds";
+  ASSERT_OK(Begin("one"));
+  suite_.executor.Run();
+  suite_.clock.Advance(absl::Hours(1));
+  const int64_t last = absl::ToUnixSeconds(suite_.clock.Now());
+  ASSERT_OK(Begin("two"));
+  suite_.executor.Run();
+  suite_.clock.Advance(absl::Hours(1));
+  work_ = [](const Task&, RunControl&) {
+    return absl::StatusOr<std::string>(absl::InternalError("no"));
+  };
+  ASSERT_OK(Begin("three"));
+  ASSERT_OK(Begin("verify", TaskKind::kVerify));
+  suite_.executor.Run();
+  frontend_.reset();
+  runner_.reset();
+  MetricRegistry registry;
+  MaintenanceMetrics metrics(&registry);
+  ASSERT_OK(suite_.Start());
+  const TaskRunner runner({}, {.clock = &suite_.clock,
+                               .executor = &suite_.executor,
+                               .tasks = suite_.tasks.get(),
+                               .metrics = &metrics});
+  const std::string text = registry.Text();
+  EXPECT_THAT(text, HasSubstr(absl::StrCat(
+                        kSeries, "{datastore=\"main\",kind=\"gc\"} ", last)));
+  EXPECT_THAT(text, Not(ContainsRegex(absl::StrCat(kSeries, ".*verify"))));
 }
 
 // Issue 5, "done when" 7.
