@@ -159,6 +159,7 @@ class GcRealPeersTest : public ::testing::Test {
     VerifyRunOptions asked;
     asked.scope.parent.datastore = "default";
     control_ = std::make_unique<RecordingControl>();
+    control_->at_checkpoint = at_checkpoint_;
     return VerifyRun({}, Peers(), Uuid::Random(random_), asked, control_.get())
         .Run();
   }
@@ -297,6 +298,31 @@ TEST_F(GcRealPeersTest, ASessionBesideTheSweepMayPublish) {
   ExpectPresent(shared, true);
   ASSERT_OK_AND_ASSIGN(const VerifyRunResult verified, Verify());
   EXPECT_EQ(verified.verified_failed, 0u);
+}
+
+// As a task that is paused does: chunk_storage drops marks that nobody uses.
+TEST_F(GcRealPeersTest, ARunThatStandsStillKeepsItsMarks) {
+  const Content kept = MakeContent(0, 10);
+  BackUp("web1", kept);
+  const Content gone = MakeContent(20, 30);
+  Forget(BackUp("web2", gone));
+  int pauses = 0;
+  at_checkpoint_ = [&](const std::string& phase) {
+    if (phase != "list" && phase != "mark") {
+      executor().AdvanceAndRun(absl::Hours(3));
+      ++pauses;
+    }
+    return absl::OkStatus();
+  };
+  ASSERT_OK(Gc());
+  EXPECT_GE(pauses, 3);
+  ExpectPresent(kept, true);
+  ExpectPresent(gone, false);
+  pauses = 0;
+  ASSERT_OK_AND_ASSIGN(const VerifyRunResult verified, Verify());
+  EXPECT_GE(pauses, 2);
+  EXPECT_TRUE(verified.complete);
+  EXPECT_EQ(verified.verified_ok, 1u);
 }
 
 TEST_F(GcRealPeersTest, APlanFreesNothing) {

@@ -70,6 +70,7 @@ void LeaseGuard::Renew() {
     absl::MutexLock lock(&mutex_);
     status_ = renewed;
   }
+  if (dependencies_.beside) dependencies_.beside(call);
   if (!absl::IsAborted(renewed)) Schedule();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,9 @@ class LeaseGuard {
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
     LeaseCoordinator* coordinator = nullptr;
+    // Runs beside each renewal, on its timer, for what else is to last as long
+    // as the lease. May be empty.
+    std::function<void(const Call& call)> beside;
   };
 
   // `request` names a ttl. Errors as LeaseClient::Acquire.

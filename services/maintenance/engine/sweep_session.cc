@@ -1,6 +1,7 @@
 #include "services/maintenance/engine/sweep_session.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,19 @@ constexpr int kMaxGonePages = 1'000'000;
 constexpr absl::Duration kEndTimeout = absl::Seconds(30);
 
 }  // namespace
+
+std::function<void(const Call&)> KeepMarks(const RunPeers& peers,
+                                           const DatastoreRef& datastore,
+                                           const Uuid& set) {
+  // A page behind the last pack: it counts as a use, and costs nothing.
+  return [store = peers.store, datastore, set](const Call& call) {
+    store
+        ->ListPacks(call, datastore, set, /*page_size=*/1,
+                    std::numeric_limits<uint32_t>::max())
+        .status()
+        .IgnoreError();
+  };
+}
 
 SweepSession::SweepSession(const RunTimes& times, const RunPeers& peers,
                            const Uuid& task, const GcRunOptions& options,
@@ -62,8 +76,10 @@ absl::Status SweepSession::Begin() {
   request.ttl = times_.lease_ttl;
   ASSIGN_OR_RETURN(
       lease_,
-      LeaseGuard::Acquire(
-          call, {peers_.clock, peers_.executor, peers_.coordinator}, request));
+      LeaseGuard::Acquire(call,
+                          {peers_.clock, peers_.executor, peers_.coordinator,
+                           KeepMarks(peers_, datastore_, task_)},
+                          request));
   row_ = {.datastore = options_.datastore,
           .task = task_,
           .start_time = peers_.clock->Now()};

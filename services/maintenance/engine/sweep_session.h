@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,12 @@ struct RunTimes {
   // Of one that walks through everything.
   absl::Duration walk = absl::Hours(24);
 };
+
+// For LeaseGuard: chunk_storage drops marks that nobody uses for a while; those
+// of a run that stands still are in use. Errors are left to the run.
+std::function<void(const Call&)> KeepMarks(const RunPeers& peers,
+                                           const DatastoreRef& datastore,
+                                           const Uuid& set);
 
 // A sweep of a datastore in index and in chunk_storage, from its numbers to
 // its end, in the order that makes it safe (ARCHITECTURE.md, "How a sweep

@@ -100,8 +100,10 @@ absl::Status VerifyRun::Begin() {
   request.ttl = options_.times.lease_ttl;
   ASSIGN_OR_RETURN(
       lease_,
-      LeaseGuard::Acquire(
-          call, {peers_.clock, peers_.executor, peers_.coordinator}, request));
+      LeaseGuard::Acquire(call,
+                          {peers_.clock, peers_.executor, peers_.coordinator,
+                           KeepMarks(peers_, datastore_, task_)},
+                          request));
   return absl::OkStatus();
 }
 
