@@ -146,19 +146,26 @@ grpc::ServerUnaryReactor* TaskServiceImpl::StartTask(
       });
 }
 
-grpc::ServerUnaryReactor* TaskServiceImpl::GetTask(
-    grpc::CallbackServerContext* context, const v1::GetTaskRequest* request,
-    v1::GetTaskResponse* response) {
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* TaskServiceImpl::AnswerWithTask(
+    grpc::CallbackServerContext* context, const Request* request,
+    Response* response, TaskCall task_call) {
   return dispatcher_->Serve(
       context, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const TaskName name,
                          TaskNameFromProto("name", request->name()));
         ASSIGN_OR_RETURN(
             const VersionedTask task,
-            dependencies_.tasks->Get(call, name.datastore, name.id));
+            (dependencies_.tasks->*task_call)(call, name.datastore, name.id));
         *response->mutable_task() = ToProto(task.task, task.version);
         return absl::OkStatus();
       });
+}
+
+grpc::ServerUnaryReactor* TaskServiceImpl::GetTask(
+    grpc::CallbackServerContext* context, const v1::GetTaskRequest* request,
+    v1::GetTaskResponse* response) {
+  return AnswerWithTask(context, request, response, &TaskFrontend::Get);
 }
 
 grpc::ServerUnaryReactor* TaskServiceImpl::ListTasks(
@@ -224,46 +231,19 @@ grpc::ServerUnaryReactor* TaskServiceImpl::ListTaskLog(
 grpc::ServerUnaryReactor* TaskServiceImpl::CancelTask(
     grpc::CallbackServerContext* context, const v1::CancelTaskRequest* request,
     v1::CancelTaskResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const TaskName name,
-                         TaskNameFromProto("name", request->name()));
-        ASSIGN_OR_RETURN(
-            const VersionedTask task,
-            dependencies_.tasks->Cancel(call, name.datastore, name.id));
-        *response->mutable_task() = ToProto(task.task, task.version);
-        return absl::OkStatus();
-      });
+  return AnswerWithTask(context, request, response, &TaskFrontend::Cancel);
 }
 
 grpc::ServerUnaryReactor* TaskServiceImpl::PauseTask(
     grpc::CallbackServerContext* context, const v1::PauseTaskRequest* request,
     v1::PauseTaskResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const TaskName name,
-                         TaskNameFromProto("name", request->name()));
-        ASSIGN_OR_RETURN(
-            const VersionedTask task,
-            dependencies_.tasks->Pause(call, name.datastore, name.id));
-        *response->mutable_task() = ToProto(task.task, task.version);
-        return absl::OkStatus();
-      });
+  return AnswerWithTask(context, request, response, &TaskFrontend::Pause);
 }
 
 grpc::ServerUnaryReactor* TaskServiceImpl::ResumeTask(
     grpc::CallbackServerContext* context, const v1::ResumeTaskRequest* request,
     v1::ResumeTaskResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const TaskName name,
-                         TaskNameFromProto("name", request->name()));
-        ASSIGN_OR_RETURN(
-            const VersionedTask task,
-            dependencies_.tasks->Resume(call, name.datastore, name.id));
-        *response->mutable_task() = ToProto(task.task, task.version);
-        return absl::OkStatus();
-      });
+  return AnswerWithTask(context, request, response, &TaskFrontend::Resume);
 }
 
 grpc::ServerWriteReactor<v1::PlanPruneResponse>* TaskServiceImpl::PlanPrune(

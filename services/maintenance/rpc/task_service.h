@@ -1,8 +1,12 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cairn/maintenance/v1/task_service.grpc.pb.h"
+#include "common/model/call.h"
+#include "common/model/uuid.h"
 #include "common/rpc/authorization_table.h"
 #include "common/rpc/dispatcher.h"
 #include "services/maintenance/engine/prune_run.h"
@@ -68,6 +72,15 @@ class TaskServiceImpl final : public v1::TaskService::CallbackService {
       v1::GetVerifyStateResponse* response) override;
 
  private:
+  // Of one task by its name; the answer is the task as it is then.
+  using TaskCall = absl::StatusOr<VersionedTask> (TaskFrontend::*)(
+      const Call& call, const std::string& datastore, const Uuid& id);
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* AnswerWithTask(grpc::CallbackServerContext* context,
+                                           const Request* request,
+                                           Response* response,
+                                           TaskCall task_call);
+
   Dispatcher* const dispatcher_;
   const Dependencies dependencies_;
 };
