@@ -4,7 +4,7 @@
 
 #include "client/cli/commands/task_options.h"
 #include "client/cli/commands/task_run.h"
-#include "common/status/status_macros.h"
+#include "client/cli/commands/task_start.h"
 
 namespace cairn::client {
 namespace {
@@ -16,21 +16,16 @@ struct Arguments {
 
 absl::StatusOr<ExitCode> RunGc(const Arguments& arguments,
                                CommandContext& context) {
-  maintenance::v1::TaskOptions options;
-  if (arguments.run.job.empty()) {
-    ASSIGN_OR_RETURN(options, MakeGcOptions(arguments.gc, context));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<TaskRun> run,
-                   TaskRun::Open(arguments.run.retry_for, context));
-  if (!arguments.run.job.empty()) {
-    ASSIGN_OR_RETURN(
-        const maintenance::v1::Job job,
-        run->GetJob(arguments.run.job, maintenance::v1::TASK_KIND_GC));
-    if (!arguments.run.dry_run) return run->StartJob(job.name(), arguments.run);
-    options = job.options();
-  }
-  if (arguments.run.dry_run) options.mutable_gc()->set_validate_only(true);
-  return run->Start(options, arguments.run);
+  return StartTask(
+      {.kind = maintenance::v1::TASK_KIND_GC,
+       .make_options = [&] { return MakeGcOptions(arguments.gc, context); },
+       .dry_run =
+           [&](const maintenance::v1::TaskOptions& options, TaskRun& run) {
+             maintenance::v1::TaskOptions plan = options;
+             plan.mutable_gc()->set_validate_only(true);
+             return run.Start(plan, arguments.run);
+           }},
+      arguments.run, context);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/task_options.h"
 #include "client/cli/commands/task_run.h"
+#include "client/cli/commands/task_start.h"
 #include "client/cli/render/format.h"
 #include "client/cli/render/task.h"
 #include "client/cli/render/task_report.h"
@@ -114,22 +115,21 @@ absl::StatusOr<ExitCode> RunPlan(const maintenance::v1::PruneOptions& options,
 
 absl::StatusOr<ExitCode> RunPrune(const Arguments& arguments,
                                   CommandContext& context) {
-  maintenance::v1::TaskOptions options;
-  if (arguments.run.job.empty()) {
-    ASSIGN_OR_RETURN(options, MakePruneOptions(arguments.prune, context));
+  const auto make_options =
+      [&]() -> absl::StatusOr<maintenance::v1::TaskOptions> {
+    ASSIGN_OR_RETURN(maintenance::v1::TaskOptions options,
+                     MakePruneOptions(arguments.prune, context));
     options.mutable_prune()->set_plan_hash(arguments.plan_hash);
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<TaskRun> run,
-                   TaskRun::Open(arguments.run.retry_for, context));
-  if (!arguments.run.job.empty()) {
-    ASSIGN_OR_RETURN(
-        const maintenance::v1::Job job,
-        run->GetJob(arguments.run.job, maintenance::v1::TASK_KIND_PRUNE));
-    if (!arguments.run.dry_run) return run->StartJob(job.name(), arguments.run);
-    options = job.options();
-  }
-  if (arguments.run.dry_run) return RunPlan(options.prune(), *run, context);
-  return run->Start(options, arguments.run);
+    return options;
+  };
+  return StartTask(
+      {.kind = maintenance::v1::TASK_KIND_PRUNE,
+       .make_options = make_options,
+       .dry_run =
+           [&](const maintenance::v1::TaskOptions& options, TaskRun& run) {
+             return RunPlan(options.prune(), run, context);
+           }},
+      arguments.run, context);
 }
 
 // Options of `prune` do not reach a subcommand of it, which has its own.

@@ -5,6 +5,7 @@
 
 #include "client/cli/commands/task_options.h"
 #include "client/cli/commands/task_run.h"
+#include "client/cli/commands/task_start.h"
 #include "client/cli/render/task.h"
 #include "client/cli/render/task_report.h"
 #include "client/cli/snapshot_argument.h"
@@ -57,17 +58,10 @@ absl::StatusOr<ExitCode> RunDebt(CommandContext& context) {
 absl::StatusOr<ExitCode> RunVerify(const Arguments& arguments,
                                    CommandContext& context) {
   if (arguments.debt) return RunDebt(context);
-  maintenance::v1::TaskOptions options;
-  if (arguments.run.job.empty()) {
-    ASSIGN_OR_RETURN(options, MakeOptions(arguments, context));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<TaskRun> run,
-                   TaskRun::Open(arguments.run.retry_for, context));
-  if (arguments.run.job.empty()) return run->Start(options, arguments.run);
-  ASSIGN_OR_RETURN(
-      const maintenance::v1::Job job,
-      run->GetJob(arguments.run.job, maintenance::v1::TASK_KIND_VERIFY));
-  return run->StartJob(job.name(), arguments.run);
+  return StartTask(
+      {.kind = maintenance::v1::TASK_KIND_VERIFY,
+       .make_options = [&] { return MakeOptions(arguments, context); }},
+      arguments.run, context);
 }
 
 }  // namespace
