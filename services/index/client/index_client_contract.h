@@ -1,10 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <random>
 #include <set>
 #include <string>
@@ -21,30 +19,13 @@
 #include "gtest/gtest.h"
 #include "services/index/client/catalog_client.h"
 #include "services/index/client/fence_client.h"
+#include "services/index/client/index_under_test.h"
 #include "services/index/client/session_client.h"
 #include "services/index/client/test_backup.h"
 
 // What every way to reach index does alike. A file that includes this
 // instantiates IndexClientContract with a factory.
 namespace cairn {
-
-// An empty index and a way to it. Its caller is a service.
-class IndexUnderTest {
- public:
-  virtual ~IndexUnderTest() = default;
-  virtual CatalogClient& catalog() = 0;
-  virtual SessionClient& sessions() = 0;
-  virtual FenceClient& fence() = 0;
-};
-
-struct IndexFactory {
-  std::string name;
-  std::function<std::unique_ptr<IndexUnderTest>(FakeClock* clock)> make;
-};
-
-inline void PrintTo(const IndexFactory& factory, std::ostream* out) {
-  *out << factory.name;
-}
 
 class IndexClientContract : public ::testing::TestWithParam<IndexFactory> {
  protected:

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -23,6 +21,7 @@
 #include "common/wire/catalog_records.h"
 #include "gtest/gtest.h"
 #include "services/index/client/catalog_client.h"
+#include "services/index/client/index_under_test.h"
 #include "services/index/client/session_client.h"
 #include "services/index/client/sweep_client.h"
 #include "services/index/client/test_backup.h"
@@ -31,24 +30,6 @@
 // that includes this instantiates IndexSweepContract with a factory.
 namespace cairn {
 
-// An empty index and a way to it. Its caller is a service.
-class SweptIndex {
- public:
-  virtual ~SweptIndex() = default;
-  virtual CatalogClient& catalog() = 0;
-  virtual SessionClient& sessions() = 0;
-  virtual IndexSweepClient& sweeps() = 0;
-};
-
-struct SweptIndexFactory {
-  std::string name;
-  std::function<std::unique_ptr<SweptIndex>(FakeClock* clock)> make;
-};
-
-inline void PrintTo(const SweptIndexFactory& factory, std::ostream* out) {
-  *out << factory.name;
-}
-
 // A snapshot that was published, and what it is made of.
 struct PublishedBackup {
   Snapshot snapshot;
@@ -56,7 +37,7 @@ struct PublishedBackup {
   std::vector<BuiltArchive> archives;
 };
 
-class IndexSweepContract : public ::testing::TestWithParam<SweptIndexFactory> {
+class IndexSweepContract : public ::testing::TestWithParam<IndexFactory> {
  protected:
   using Marks = std::map<std::pair<RecordKind, uint64_t>, MarkHolder>;
 
@@ -260,7 +241,7 @@ class IndexSweepContract : public ::testing::TestWithParam<SweptIndexFactory> {
 
   FakeClock clock_{absl::FromUnixSeconds(1795293585)};
   std::mt19937_64 random_;
-  std::unique_ptr<SweptIndex> index_;
+  std::unique_ptr<IndexUnderTest> index_;
   DatastoreRef ref_;
   MarkProgress progress_;
 };
