@@ -51,6 +51,10 @@ class Trash(RebuildCase):
         told = self.cairn.json("forget", second, third, disk)
         self.assertEqual(set(told["forgotten"]), {second, third, disk})
         self.expect([first], [second, third, disk], archives)
+        status = self.cairn.json("status")["datastores"][0]
+        self.assertEqual([status[f] for f in ("snapshot_count", "trash_count",
+                                              "logical_bytes", "trash_bytes")],
+                         [1, 3, 300000, 900000])
         group = self.cairn.json("group", "list")["groups"][0]
         self.assertEqual(group["snapshot_count"], 1)
         self.assertIn(group["last_snapshot_time"], first)

@@ -35,6 +35,7 @@ void PrintText(const GetStatusResponse& status, std::ostream& out) {
   Table datastores({{"DATASTORE"},
                     {"SNAPSHOTS", Table::Align::kRight},
                     {"LOGICAL", Table::Align::kRight},
+                    {"TRASH", Table::Align::kRight},
                     {"STORED", Table::Align::kRight},
                     {"FACTOR", Table::Align::kRight},
                     {"FREE", Table::Align::kRight},
@@ -45,6 +46,7 @@ void PrintText(const GetStatusResponse& status, std::ostream& out) {
     datastores.AddRow(
         {datastore.name(), absl::StrCat(datastore.snapshot_count()),
          FormatBytes(datastore.logical_bytes()),
+         absl::StrCat(datastore.trash_count()),
          FormatBytes(datastore.stored_bytes()),
          DedupFactor(datastore.logical_bytes(), datastore.stored_bytes()),
          FormatBytes(datastore.free_bytes()),

@@ -133,7 +133,9 @@ Json ToJson(const ingest::v1::GetStatusResponse& status) {
          {"pack_count", datastore.pack_count()},
          {"free_bytes", datastore.free_bytes()},
          {"open_sessions", datastore.open_sessions()},
-         {"live_leases", datastore.live_leases()}});
+         {"live_leases", datastore.live_leases()},
+         {"trash_count", datastore.trash_count()},
+         {"trash_bytes", datastore.trash_bytes()}});
   }
   return {{"server_version", status.server_version()},
           {"services", std::move(services)},

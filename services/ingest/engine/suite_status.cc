@@ -28,6 +28,8 @@ DatastoreStatus SuiteObserver::ObserveDatastore(const Call& call,
     status.snapshot_count = counted->snapshot_count;
     status.logical_bytes = counted->logical_bytes;
     status.open_sessions = counted->open_sessions;
+    status.trash_count = counted->trash_count;
+    status.trash_bytes = counted->trash_bytes;
   } else {
     NoteProblem(suite.services[kIndex], counted.status());
   }

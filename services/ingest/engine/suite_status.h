@@ -27,6 +27,8 @@ struct DatastoreStatus {
   uint64_t free_bytes = 0;
   uint64_t open_sessions = 0;
   uint64_t live_leases = 0;
+  uint64_t trash_count = 0;
+  uint64_t trash_bytes = 0;
 };
 
 struct ServiceStatus {

@@ -26,6 +26,8 @@ void WriteDatastore(const DatastoreStatus& status,
   proto.set_sweep_token(status.sweep_token);
   proto.set_snapshot_count(status.snapshot_count);
   proto.set_logical_bytes(status.logical_bytes);
+  proto.set_trash_count(status.trash_count);
+  proto.set_trash_bytes(status.trash_bytes);
   proto.set_stored_bytes(status.stored_bytes);
   proto.set_record_count(status.record_count);
   proto.set_damaged_record_count(status.damaged_record_count);
