@@ -198,8 +198,7 @@ absl::Status MaintenanceServer::StartTasks(ServiceContext& context) {
           }});
   task_frontend_ = std::make_unique<TaskFrontend>(
       TaskFrontend::Options{},
-      TaskFrontend::Dependencies{.executor = context.executor(),
-                                 .tasks = tasks_.get(),
+      TaskFrontend::Dependencies{.tasks = tasks_.get(),
                                  .runner = runner_.get()});
   job_frontend_ = std::make_unique<JobFrontend>(
       JobFrontend::Dependencies{.catalog = run_peers_.catalog,

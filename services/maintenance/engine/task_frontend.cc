@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
-#include "common/concurrency/cancellation.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -82,21 +80,9 @@ absl::Status TaskFrontend::Watch(const Call& call, const std::string& datastore,
       if (!take(told, lines)) return absl::OkStatus();
     } while (lines.size() == kLinesPerMessage);
     if (ended) return absl::OkStatus();
-    RETURN_IF_ERROR(Pace(call));
+    RETURN_IF_ERROR(
+        dependencies_.tasks->AwaitEnd(call, id, options_.watch_period));
   }
-}
-
-absl::Status TaskFrontend::Pace(const Call& call) {
-  absl::Mutex mutex;
-  const auto is_cancelled = +[](const CancellationToken* token) {
-    return token != nullptr && token->cancelled();
-  };
-  absl::MutexLock lock(&mutex);
-  dependencies_.executor->Await(
-      &mutex, absl::Condition(is_cancelled, call.cancellation),
-      options_.watch_period);
-  return call.cancellation == nullptr ? absl::OkStatus()
-                                      : call.cancellation->Check();
 }
 
 absl::StatusOr<std::vector<LogLine>> TaskFrontend::ReadLog(

@@ -8,7 +8,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/concurrency/executor.h"
 #include "common/model/call.h"
 #include "common/model/catalog.h"
 #include "common/model/uuid.h"
@@ -29,12 +28,11 @@ struct VersionedTask {
 class TaskFrontend {
  public:
   struct Options {
-    // Who watches is told no more often.
+    // Who watches is told of progress no more often; of the end at once.
     absl::Duration watch_period = absl::Milliseconds(500);
   };
   // All outlive the frontend.
   struct Dependencies {
-    Executor* executor = nullptr;
     TaskRegistry* tasks = nullptr;
     TaskRunner* runner = nullptr;
   };
@@ -73,9 +71,6 @@ class TaskFrontend {
                                        const Uuid& id);
 
  private:
-  // Waits for the least time between two messages.
-  absl::Status Pace(const Call& call);
-
   const Options options_;
   const Dependencies dependencies_;
 };

@@ -158,10 +158,9 @@ absl::StatusOr<std::vector<LogLine>> TaskRegistry::ReadLog(
       datastore, id, after, std::clamp<size_t>(limit, 1, kMaxLogLinesRead));
 }
 
-absl::StatusOr<TaskUpdate> TaskRegistry::Watch(const Call& call,
-                                               const std::string& datastore,
-                                               const Uuid& id,
-                                               uint64_t known_version) {
+absl::Status TaskRegistry::WhileWanted(
+    const Call& call,
+    absl::FunctionRef<absl::Status(const bool& cancelled)> wait) {
   bool cancelled = false;
   CancellationToken::CallbackId callback = 0;
   if (call.cancellation != nullptr) {
@@ -170,12 +169,37 @@ absl::StatusOr<TaskUpdate> TaskRegistry::Watch(const Call& call,
       cancelled = true;
     });
   }
-  absl::StatusOr<TaskUpdate> update =
-      AwaitUpdate(call, datastore, id, known_version, cancelled);
+  const absl::Status done = wait(cancelled);
   if (call.cancellation != nullptr) {
     call.cancellation->RemoveCallback(callback);
   }
+  return done;
+}
+
+absl::StatusOr<TaskUpdate> TaskRegistry::Watch(const Call& call,
+                                               const std::string& datastore,
+                                               const Uuid& id,
+                                               uint64_t known_version) {
+  absl::StatusOr<TaskUpdate> update;
+  RETURN_IF_ERROR(WhileWanted(call, [&](const bool& cancelled) {
+    update = AwaitUpdate(call, datastore, id, known_version, cancelled);
+    return update.status();
+  }));
   return update;
+}
+
+absl::Status TaskRegistry::AwaitEnd(const Call& call, const Uuid& id,
+                                    absl::Duration time) {
+  return WhileWanted(call, [&](const bool& cancelled) {
+    absl::MutexLock lock(&mutex_);
+    const auto is_over = [&] {
+      mutex_.AssertHeld();
+      return cancelled || !active_.contains(id);
+    };
+    dependencies_.executor->Await(&mutex_, absl::Condition(&is_over), time);
+    return cancelled ? absl::CancelledError("the watch was cancelled")
+                     : absl::OkStatus();
+  });
 }
 
 absl::StatusOr<TaskUpdate> TaskRegistry::AwaitUpdate(

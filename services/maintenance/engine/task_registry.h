@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -102,6 +103,9 @@ class TaskRegistry {
   absl::StatusOr<TaskUpdate> Watch(const Call& call,
                                    const std::string& datastore, const Uuid& id,
                                    uint64_t known_version);
+  // Waits until the task has ended or is not there (any more), or `time` is
+  // over. Cancelled: as `call` says.
+  absl::Status AwaitEnd(const Call& call, const Uuid& id, absl::Duration time);
 
   // Asks for the end of a task; a queued one has ended with this, others when
   // their run notices. Idempotent. FailedPrecondition: it has ended.
@@ -153,7 +157,10 @@ class TaskRegistry {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status End(Entry& entry, Task ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // `cancelled` is guarded by the lock.
+  // Runs `wait` with a flag, guarded by the lock, that the call's end sets.
+  absl::Status WhileWanted(
+      const Call& call,
+      absl::FunctionRef<absl::Status(const bool& cancelled)> wait);
   absl::StatusOr<TaskUpdate> AwaitUpdate(const Call& call,
                                          const std::string& datastore,
                                          const Uuid& id, uint64_t known_version,

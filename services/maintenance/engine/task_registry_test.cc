@@ -479,6 +479,28 @@ TEST_F(TaskRegistryTest, AWatchEndsByDeadlineAndByCancellation) {
   ASSERT_OK(run.Finish(absl::OkStatus(), ""));
 }
 
+TEST_F(TaskRegistryTest, TheEndIsAwaitedForATime) {
+  ASSERT_OK_AND_ASSIGN(TaskRun run, suite_.CreateAndBegin("r1"));
+  const absl::Time start = suite_.clock.Now();
+  suite_.executor.ScheduleAfter(absl::Seconds(1),
+                                [&] { EXPECT_OK(run.Report("sweep", {})); });
+  ASSERT_OK(tasks().AwaitEnd(suite_.call, run.id(), absl::Seconds(5)));
+  EXPECT_EQ(suite_.clock.Now(), start + absl::Seconds(5));
+  CancellationToken token;
+  Call call = suite_.call;
+  call.cancellation = &token;
+  suite_.executor.ScheduleAfter(absl::Seconds(1), [&] { token.Cancel(); });
+  EXPECT_THAT(tasks().AwaitEnd(call, run.id(), absl::Seconds(5)),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(suite_.clock.Now(), start + absl::Seconds(6));
+  suite_.executor.ScheduleAfter(
+      absl::Seconds(1), [&] { EXPECT_OK(run.Finish(absl::OkStatus(), "")); });
+  ASSERT_OK(tasks().AwaitEnd(suite_.call, run.id(), absl::Seconds(5)));
+  EXPECT_EQ(suite_.clock.Now(), start + absl::Seconds(7));
+  ASSERT_OK(tasks().AwaitEnd(suite_.call, run.id(), absl::Seconds(5)));
+  EXPECT_EQ(suite_.clock.Now(), start + absl::Seconds(7)) << "it has ended";
+}
+
 TEST_F(TaskRegistryTest, WatchersAreBounded) {
   suite_.options.max_watchers = 1;
   ASSERT_OK(suite_.Start());
