@@ -53,10 +53,8 @@ class Follower {
       if (listener_.line) listener_.line(line);
     }
     if (!message.has_task()) return;
-    // A stream that begins anew tells what is known.
-    if (task_.has_value() && message.task().version() < task_->version()) {
-      return;
-    }
+    // The last message is what is so, whatever its version: a server that was
+    // restarted counts them anew.
     task_ = message.task();
     if (listener_.task) listener_.task(*task_);
   }

@@ -80,6 +80,16 @@ TEST_F(TaskFollowTest, TellsEachLineOnceThroughBreaks) {
   }
 }
 
+TEST_F(TaskFollowTest, TakesTheWordOfAServerThatCountsVersionsAnew) {
+  server_.SetScript({.lines = {"a", "b", "c"}});
+  server_.SetFaults({.watch_cuts = 1, .restarts = true});
+  ASSERT_OK_AND_ASSIGN(const Task task, Follow(Start(), 0));
+  EXPECT_EQ(task.state(), maintenance::v1::TASK_STATE_SUCCEEDED);
+  ASSERT_GT(tasks_.size(), 1u);
+  EXPECT_LT(tasks_.back().version(), tasks_.front().version());
+  EXPECT_THAT(lines_, ElementsAre("a", "b", "c"));
+}
+
 TEST_F(TaskFollowTest, BeginsBehindALine) {
   server_.SetScript({.lines = {"a", "b", "c"}});
   const std::string name = Start();

@@ -29,6 +29,8 @@ constexpr int64_t kStart = 1'700'000'000;
 
 // How often a watch of a task that does nothing looks whether it is still
 // wanted.
+// Versions count the changes of all tasks since the start of a server.
+constexpr uint64_t kFirstVersion = 100;
 constexpr absl::Duration kPoll = absl::Milliseconds(20);
 
 Status Fail(absl::StatusCode code, const std::string& text,
@@ -129,6 +131,7 @@ struct FakeMaintenance::State {
         "datastores/default/tasks/%08x-0000-4000-8000-00000000000%d",
         0xabcd0000 + number * 0x101, number % 10));
     task.proto.set_request_id(request_id);
+    task.proto.set_version(kFirstVersion);
     task.proto.set_kind(KindOf(options));
     *task.proto.mutable_options() = options;
     task.proto.set_job(job);
@@ -248,10 +251,10 @@ class FakeMaintenance::Tasks final : public TaskService::Service {
                                     : message.lines().rbegin()->sequence()));
       if (!writer->Write(message)) break;
       if (IsEnd(message.task().state())) return Status::OK;
-      absl::MutexLock lock(&state_->mutex);
-      if (State::Take(&state_->faults.watch_cuts)) {
+      if (CutsWatch(request->name())) {
         return Status(grpc::StatusCode::UNAVAILABLE, "the watch broke");
       }
+      absl::MutexLock lock(&state_->mutex);
       bool never = false;
       if (message.lines_size() == 0) {
         state_->mutex.AwaitWithTimeout(absl::Condition(&never), kPoll);
@@ -321,6 +324,14 @@ class FakeMaintenance::Tasks final : public TaskService::Service {
   }
 
  private:
+  bool CutsWatch(const std::string& name) {
+    absl::MutexLock lock(&state_->mutex);
+    if (!State::Take(&state_->faults.watch_cuts)) return false;
+    FakeTask* const task = state_->Find(name);
+    if (state_->faults.restarts && task != nullptr) task->proto.set_version(0);
+    return true;
+  }
+
   template <typename Do>
   Status WithTask(const std::string& name, Do act) {
     absl::MutexLock lock(&state_->mutex);

@@ -27,6 +27,7 @@ class FakeMaintenance {
     int unavailable_calls = 0;  // unary calls that fail without an effect
     int lost_starts = 0;        // starts that succeed and say UNAVAILABLE
     int watch_cuts = 0;         // watches that break after one message
+    bool restarts = false;      // at each cut: versions begin anew
     int plan_cuts = 0;          // and plans
   };
 
