@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/version.h"
 #include "common/model/call.h"
+#include "common/model/catalog.h"
 #include "common/random/system_random.h"
 #include "common/rpc/channel.h"
 #include "common/status/status_macros.h"
@@ -13,6 +14,7 @@
 #include "services/chunk_storage/client/grpc_sweep_client.h"
 #include "services/index/client/grpc_index_client.h"
 #include "services/index/client/grpc_sweep_client.h"
+#include "services/maintenance/engine/lease_guard.h"
 #include "services/maintenance/storage/lease_store.h"
 
 namespace cairn::maintenance {
@@ -90,6 +92,7 @@ absl::Status MaintenanceServer::Start(ServiceContext& context) {
   ASSIGN_OR_RETURN(const Peers peers, find_peers_(context));
   RETURN_IF_ERROR(StartLeases(context, peers));
   RETURN_IF_ERROR(OpenTasks(context, peers));
+  RETURN_IF_ERROR(ReleaseLeases());
   RETURN_IF_ERROR(StartTasks(context));
   rounds_->Start();
   scheduler_->Begin();
@@ -175,6 +178,24 @@ absl::Status MaintenanceServer::OpenTasks(ServiceContext& context,
                                               .pruner = pruner_.get(),
                                               .codec = &codec_,
                                               .metrics = metrics_.get()});
+  return absl::OkStatus();
+}
+
+// A run that was killed with its process renews nothing any more, and what it
+// still has on its way is told by its token: the next gc need not wait until
+// its lease has expired. A lease has the id of its task.
+absl::Status MaintenanceServer::ReleaseLeases() {
+  const TaskQuery query = {.state = TaskState::kInterrupted};
+  PageRequest request = {.page_size = kMaxPageSize};
+  do {
+    ASSIGN_OR_RETURN(const ListPage<Task> page, tasks_->List(query, request));
+    for (const Task& task : page.items) {
+      RETURN_IF_ERROR(coordinator_->Release(
+          MaintenanceCall(absl::InfiniteFuture(), nullptr),
+          task.request.datastore, task.id));
+    }
+    request.page_token = page.next_page_token;
+  } while (!request.page_token.empty());
   return absl::OkStatus();
 }
 

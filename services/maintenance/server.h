@@ -74,6 +74,8 @@ class MaintenanceServer final : public Service {
   absl::Status OpenStore(ServiceContext& context);
   absl::Status StartLeases(ServiceContext& context, const Peers& peers);
   absl::Status OpenTasks(ServiceContext& context, const Peers& peers);
+  // What the runs of a former process held.
+  absl::Status ReleaseLeases();
   absl::Status StartTasks(ServiceContext& context);
 
   const Options options_;
