@@ -38,10 +38,16 @@ PackStep StepOf(const PackUse& pack) {
 
 // Whether a record of it may go, or so much of it is padding, or of records
 // whose places are elsewhere, that a copy of the rest is worth its bytes.
-bool HasGarbage(const PackUse& pack) {
-  return pack.kept_records < pack.records ||
-         Garbage(pack) >
-             std::max(kMinPaddingBytes, pack.file_bytes / kPaddingShare);
+bool HasGarbage(const PackUse& pack, uint32_t live_percent) {
+  if (pack.kept_records < pack.records) return true;
+  const uint64_t garbage = Garbage(pack);
+  if (garbage > std::max(kMinPaddingBytes, pack.file_bytes / kPaddingShare)) {
+    return true;
+  }
+  // Padding is whole blocks. Else there are records that nothing counts, each
+  // with its entry in the footer: a run that was killed has dropped them and
+  // did not come to the copy, or they are there twice.
+  return live_percent == 100 && garbage % kPackBlockBytes != 0;
 }
 
 bool IsLiveEnough(const PackUse& pack, uint32_t live_percent) {
@@ -72,8 +78,9 @@ void CountDropped(const PackUse& pack, GcPlan& plan) {
 }  // namespace
 
 uint64_t PackFileBytes(uint64_t records, uint64_t record_bytes) {
-  return kPackBlockBytes + record_bytes + records * kPackEntryBytes +
-         kPackTrailerBytes;
+  // The footer begins a block, as everything behind a sync.
+  return AlignUp(kPackBlockBytes + record_bytes, kPackBlockBytes) +
+         records * kPackEntryBytes + kPackTrailerBytes;
 }
 
 GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options) {
@@ -87,11 +94,12 @@ GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options) {
       CountDropped(pack, plan);
     } else if (pack.missing) {
       continue;
-    } else if (HasGarbage(pack) && !IsLiveEnough(pack, options.live_percent)) {
+    } else if (HasGarbage(pack, options.live_percent) &&
+               !IsLiveEnough(pack, options.live_percent)) {
       chosen.push_back({&pack, StepOf(pack)});
     } else if (pack.file_bytes < kSmallPackBytes) {
       small.push_back({&pack, StepOf(pack)});
-    } else if (HasGarbage(pack)) {
+    } else if (HasGarbage(pack, options.live_percent)) {
       plan.threshold_bytes += Garbage(pack);
     }
   }
@@ -107,7 +115,7 @@ GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options) {
       continue;
     }
     for (const Candidate& candidate : of_class) {
-      if (!HasGarbage(*candidate.pack)) continue;
+      if (!HasGarbage(*candidate.pack, options.live_percent)) continue;
       plan.threshold_bytes += candidate.step.freed_bytes;
     }
   }

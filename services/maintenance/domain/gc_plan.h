@@ -59,10 +59,12 @@ uint64_t PackFileBytes(uint64_t records, uint64_t record_bytes);
 // Garbage is what of a file is neither what stays nor what a pack of just
 // that needs around it. Padding behind syncs is garbage too, but a pack whose
 // only garbage is little of it is left as it is, whatever live_percent says:
-// else every run would copy it, for nothing. Small packs are put together as
-// soon as there are kMinSmallPacks of a class, so that their number stays
-// bounded however often packs are sealed early. Packs whose file is not there
-// go if nothing in them is to stay, and are left to verify otherwise.
+// else every pack would be copied once, for nothing. So is one with a little of
+// records that a killed run dropped and did not come to copy from, but for
+// live_percent 100. Small packs are put together as soon as there are
+// kMinSmallPacks of a class, so that their number stays bounded however often
+// packs are sealed early. Packs whose file is not there go if nothing in them
+// is to stay, and are left to verify otherwise.
 GcPlan PlanGc(std::span<const PackUse> packs, const GcPlanOptions& options);
 
 inline constexpr uint64_t kSmallPackBytes = uint64_t{16} << 20;

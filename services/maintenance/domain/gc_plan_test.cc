@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "common/pack/pack_format.h"
 #include "common/status/reason.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
@@ -75,10 +76,22 @@ TEST(GcPlanTest, CompactsBelowTheThresholdAndSaysWhatIsLeftAbove) {
 
 TEST(GcPlanTest, AtAHundredPercentAllGarbageGoesAndNothingElseIsCopied) {
   std::vector packs = {Pack(1, 100, 99), Pack(2, 100, 100), Pack(3, 100, 100)};
-  packs[2].file_bytes += 50000;  // behind syncs
+  packs[2].file_bytes += 12 * kPackBlockBytes;  // behind syncs
   const GcPlan plan = PlanGc(packs, {.live_percent = 100});
   EXPECT_EQ(Numbers(plan.compact), std::vector<uint32_t>{1});
   EXPECT_EQ(plan.threshold_bytes, 0u) << "padding is not waiting for anything";
+}
+
+// Of records that a killed run has dropped and not copied from the entries in
+// the footer are told from padding, even if the records fit into it.
+TEST(GcPlanTest, AtAHundredPercentNoRecordIsTakenForPadding) {
+  std::vector packs = {Pack(1, 100, 100), Pack(2, 100, 100), Pack(3, 100, 100)};
+  packs[0].file_bytes += kPackEntryBytes;
+  packs[1].file_bytes += kPackBlockBytes;
+  packs[2].file_bytes += 3 * kPackEntryBytes + 2 * kPackBlockBytes;
+  EXPECT_EQ(Numbers(PlanGc(packs, {.live_percent = 100}).compact),
+            (std::vector<uint32_t>{3, 1}));
+  EXPECT_TRUE(PlanGc(packs, {.live_percent = 99}).compact.empty());
 }
 
 TEST(GcPlanTest, MuchPaddingIsWorthACopy) {
