@@ -176,8 +176,12 @@ TEST_F(TaskStoreTest, RowsHaveTheBytesThatTheyAlwaysHad) {
   EXPECT_EQ(TaskLogKey("main", Id(1), 258),
             TaskKey("main", Id(1)) + std::string("\0\0\0\0\0\0\1\2", 8));
   EXPECT_EQ(JobKey("main", "nightly"), std::string("main\0nightly", 12));
-  EXPECT_EQ(Sha256(EncodeTask(MakeTask(1))).ToHex(),
+  Task without_reason = MakeTask(1);
+  without_reason.status = absl::DataLossError("chunk 7 is damaged");
+  EXPECT_EQ(Sha256(EncodeTask(without_reason)).ToHex(),
             "44d1d07aa8f06362e816e406765bb6c420b9173d65a3784659afca38f69bae6b");
+  EXPECT_EQ(Sha256(EncodeTask(MakeTask(1))).ToHex(),
+            "45b59f287f24e3932390ad4cf6d1e6cfdbbe7cce85f179650ab04b216e75f275");
   EXPECT_EQ(Sha256(EncodeLogLine(Line(1))).ToHex(),
             "e2ccf6d461f0155192920dda0f0a1c404622c8085fde6be742e14d227bfbe555");
   EXPECT_EQ(Sha256(EncodeJob(MakeJob())).ToHex(),
