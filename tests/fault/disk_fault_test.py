@@ -50,10 +50,7 @@ class FullDisk(DiskCase):
 
     def leave(self, free_bytes):
         """Fills the disk under the feet of the suite."""
-        stat = os.statvfs(self.disk.path)
-        size = stat.f_bavail * stat.f_frsize - free_bytes
-        with open(self.filler, "ab") as file:
-            os.posix_fallocate(file.fileno(), file.tell(), size)
+        self.disk.fill(self.filler, free_bytes)
 
     def works_again(self):
         self.archives |= back_up(self.client, GROUP + "-again", {

@@ -11,11 +11,12 @@ class CliCase(case.Case):
     """A suite, embedded or split, a client of its protos, and `cairn`."""
 
     split = False
+    suite_options = {}  # further arguments of Suite
 
     def setUp(self):
         super().setUp()
         self.random = case.make_random()
-        self.suite = self.new_suite(split=self.split)
+        self.suite = self.new_suite(split=self.split, **self.suite_options)
         self.client = self.new_client(self.suite)
         self.cairn = Cli(self.suite.binaries["cairn"], self.server(),
                          self.folder)

@@ -2,6 +2,7 @@
 
 import array
 import ctypes
+import errno
 import fcntl
 import functools
 import os
@@ -12,6 +13,7 @@ import subprocess
 SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 CLONE_NEWNS = 0x00020000
+BLOCK_BYTES = 4096
 
 
 @functools.cache
@@ -48,6 +50,29 @@ class LoopDisk:
 
     def unmount(self):
         subprocess.run(["umount", self.path], check=True)
+
+    def free_bytes(self, of_root=False):
+        """Also those that only root may take, as tests do."""
+        stat = os.statvfs(self.path)
+        return stat.f_frsize * (stat.f_bfree if of_root else stat.f_bavail)
+
+    def fill(self, filler, free_bytes=0, of_root=False):
+        """Makes the file `filler` longer until so much is left, to a block."""
+        with open(filler, "ab") as file:
+            step = 1 << 62
+            while step >= BLOCK_BYTES:
+                step = min(step, self.free_bytes(of_root) - free_bytes)
+                step -= step % BLOCK_BYTES
+                if step <= 0:
+                    return
+                try:
+                    os.posix_fallocate(file.fileno(), file.tell(), step)
+                    file.seek(0, os.SEEK_END)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    # The file system needs some of it itself.
+                    step //= 2
 
     def cut_power(self):
         """Every later access fails until `mount`."""

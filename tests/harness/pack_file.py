@@ -21,12 +21,20 @@ class Record(typing.NamedTuple):
     offset: int  # of the header
     stored_length: int
     digest: str  # hex
+    encoding: int
+    plain_length: int
 
     @property
     def payload(self):
         """The place of the payload in the file."""
         start = self.offset + HEADER_BYTES
         return range(start, start + self.stored_length)
+
+    @property
+    def extent(self):
+        """Bytes from its start to the first place of another."""
+        size = HEADER_BYTES + self.stored_length
+        return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
 def pack_files(data):
@@ -48,11 +56,10 @@ def read_records(path):
         if header[:4] != b"CRrc" or header[112:] != checksum:
             offset += ALIGNMENT
             continue
-        stored = struct.unpack_from("<I", header, 12)[0]
+        plain, stored = struct.unpack_from("<II", header, 8)
         records.append(Record(pathlib.Path(path), KINDS[header[4]], offset,
-                              stored, header[48:80].hex()))
-        end = offset + HEADER_BYTES + stored
-        offset = (end + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+                              stored, header[48:80].hex(), header[5], plain))
+        offset += records[-1].extent
     return records
 
 
