@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 import time
+import unittest
 import uuid
 
 import case
@@ -26,6 +27,7 @@ def _seconds(moment):
         moment.replace("Z", "+00:00")).timestamp()
 
 
+@unittest.skipIf(case.SANITIZED, "a sanitizer must be loaded first")
 class Clock(GcCase):
     """Every process of the suite has the clock that `set_clock` says."""
 

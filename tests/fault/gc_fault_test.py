@@ -216,7 +216,8 @@ class Partition(GcCase):
         return suite
 
     def parted(self, proxy):
-        for silent in (False, True):
+        both = [False, True]
+        for silent in self.random.sample(both, case.slice_or_soak(1, 2)):
             with self.subTest(silent=silent):
                 self.parted_once(proxy, silent)
         self.stop(self.suite)

@@ -18,7 +18,7 @@ from gc_case import (BUSY, FAILED, INTERRUPTED, NOT_FOUND, REFUSED,
                      UNREACHABLE, GcCase)
 
 STEPS = ("fdatasync", "fsync", "unlink", "rename", "fallocate")
-NEVER = 1 << 15
+NEVER = (",".join(STEPS), 1 << 15)
 MOMENT = "moment"
 # Of a command whose server was killed under it.
 DISTURBED = {0, 1, 3, BUSY, REFUSED, FAILED, INTERRUPTED, UNREACHABLE}
@@ -132,11 +132,9 @@ class Steps(GcCase):
 
     def strikes(self, victim, few, many):
         """At each step, or at some that are drawn, and as many moments."""
-        places = []
-        for call in STEPS:
-            self.assertFalse(self.strike(victim, call, NEVER))
-            places += [(call, when + 1) for when in range(
-                self.most_in_one_thread(call))]
+        self.assertFalse(self.strike(victim, *NEVER))
+        places = [(call, when + 1) for call in STEPS
+                  for when in range(self.most_in_one_thread(call))]
         self.assertTrue(places)
         count = case.slice_or_soak(few, many)
         chosen = self.random.sample(places, min(count, len(places)))

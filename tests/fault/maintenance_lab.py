@@ -59,9 +59,9 @@ BLOCK_BYTES = 256 << 10  # an image's chunk
 # garbage, and now and then come back.
 WINDOW_BLOCKS = 40
 
-BUSY, NOT_FOUND, DAMAGED, REFUSED = 11, 10, 13, 14
+BUSY, NOT_FOUND, REFUSED = 11, 10, 14
 # Of a command whose server, or which itself, was killed: its outcome is not
-# known. Never: DAMAGED, usage.
+# known. Never 13, damage, or 2, usage.
 DISTURBED = {1, BUSY, 15, 17, 75, 130, -signal.SIGKILL}
 
 
@@ -351,7 +351,7 @@ class Lab:
         for complaint in self.complaints:
             print(complaint)
         if self.complaints:
-            shutil.copy(self.suite.log_path, f"/tmp/loops/log{os.getpid()}") #DBG
+            print(self.suite.log_tail(8000))
         print(f"{rounds} rounds, {self.tally['kill', 0]} kills; seed "
               f"{self.options.seed}")
         return 1 if self.complaints else 0
@@ -550,10 +550,8 @@ class Collector(Loop):
         if self.random.random() < 0.1:
             options = ["--dry-run"]
         code, told, err = self.lab.cairn_run("gc", "--wait", *options, RETRY)
-        # 13: of a backup that runs, what a killed chunk_storage had not made
-        # durable is missing until it is sent again. At the end none may be.
-        self.lab.expect("gc", code, err, DAMAGED if self.lab.options.split
-                        else 0)
+        # 13 would say that records are missing.
+        self.lab.expect("gc", code, err)
         if code == 0:
             # A plan's result has the same shape.
             result = told.get("task", told).get("result") or {}
