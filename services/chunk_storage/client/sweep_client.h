@@ -44,7 +44,8 @@ struct MarkSummary {
   RecordSum marked;   // of sealed packs
   RecordSum trash;    // of `marked`: only trash refers to them
   RecordSum session;  // only open sessions
-  // Marked, and not to be had: no place, a bad one, or its pack is gone.
+  // Marked, and not to be had: no place, a bad one, or its pack is gone. What
+  // only open sessions refer to does not count: it may never have been durable.
   uint64_t missing_records = 0;
   std::vector<MarkRun> missing;  // the first 100000 of them
   RecordSum unmarked;

@@ -170,6 +170,9 @@ class MissingMarks {
       : unsealed_(std::move(unsealed)) {}
 
   void Add(const MarkWalk& walk, MarkSummary& summary) const {
+    // What a session was promised before a restart, and had not synced, is
+    // told to it: it sends that again, or its watermark fails.
+    if (walk.mark().holder == MarkHolder::kSession) return;
     const RecordPrefix prefix = {walk.kind(), walk.domain(),
                                  walk.mark().prefix};
     if (std::binary_search(unsealed_.begin(), unsealed_.end(), prefix)) return;

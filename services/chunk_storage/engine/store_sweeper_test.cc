@@ -307,6 +307,8 @@ TEST_F(StoreSweeperTest, SumsOfMarksSayWhoHolds) {
     trash.bytes += RecordExtent(Chunk(i).payload.size());
   }
   marked[Chunk(50).key] = MarkHolder::kListed;  // not stored
+  // Not stored either, and nothing is lost: its session is told so.
+  marked[Chunk(51).key] = MarkHolder::kSession;
   marked[RawRecord(RecordKind::kPage, "no page").key] = MarkHolder::kTrash;
   ASSERT_OK(sweep_->Begin(kCut));
   TestMarks marks(marked);
