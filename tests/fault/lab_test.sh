@@ -8,7 +8,5 @@ lab="$1" option="$2" amount="$3"
 if [[ "${CAIRN_SOAK:-0}" == 1 ]]; then amount="$4"; fi
 shift 4
 
-# mkfs and its like are there, which a test's PATH may lack.
-export PATH="$PATH:/usr/sbin:/sbin"
 exec tests/harness/run_python.sh "tests/fault/$lab" --binaries=. \
   "$option=$amount" "$@"
