@@ -16,6 +16,12 @@ BALLAST = "BALLAST"
 FIRST_TIME = 1_700_000_000
 
 
+def snapshot_name(number):
+    """Of backup `number` of a group: its time."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                         time.gmtime(FIRST_TIME + number))
+
+
 class Cairn:
     """A suite over an empty data directory, and `cairn` as its client.
 
@@ -64,10 +70,8 @@ class Cairn:
         return Command("cairn", [self.binary, *arguments])
 
     def _back_up(self, archive, number):
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ",
-                             time.gmtime(FIRST_TIME + number))
         return self.command("backup", GROUP, archive, f"--way={self.way}",
-                            f"--backup-time={when}")
+                            f"--backup-time={snapshot_name(number)}")
 
     def back_up(self, path, number, again):
         return [self._back_up(f"{self.ARCHIVES[path]}:{path}", number)]
@@ -81,6 +85,13 @@ class Cairn:
     def restore(self, path, number, target):
         restored = os.path.join(target, path)
         return self._restore(self.ARCHIVES[path], restored), restored
+
+    def remove_oldest(self, count, total):
+        """Commands, one after the other, that give back their space too."""
+        return [self.command("forget", "--trash-time=0",
+                             *(f"{GROUP}/{snapshot_name(number)}"
+                               for number in range(count))),
+                self.command("gc", "--wait")]
 
     def restore_pipe(self, number):
         return self._restore(self.PIPE_ARCHIVE, "-")

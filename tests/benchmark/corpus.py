@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes what the comparison backs up, from the machine's /usr and a seed.
 
-  corpus.py FOLDER SIZE_MIB [src] [vm] [rnd]
+  corpus.py FOLDER SIZE_MIB [src] [vm] [rnd] [series]
 
-makes below FOLDER, each only if asked for (default: all):
+makes below FOLDER, each only if asked for (default: all but series):
 
   src/     SIZE_MIB of whole files of /usr/include, /usr/share and /usr/lib,
            chosen in a seeded order
@@ -14,6 +14,8 @@ makes below FOLDER, each only if asked for (default: all):
   vm2.img  vm.img after files were removed and written in it, and 2 % of it
            was overwritten in runs of 4 to 64 KiB
   rnd.bin  SIZE_MIB that do not compress
+  s01/ ..  s20/, of series, which needs src: 20 generations of src, each as
+           src2 with changes of its own
 
 and manifest.json, the SHA-256 of each. The same /usr and size give the same
 bytes. What is there and is as its manifest says stays as it is. Needs
@@ -37,7 +39,9 @@ VERSION = 1
 EPOCH = 1_700_000_000
 ROOTS = ("/usr/include", "/usr/share", "/usr/lib")
 PARTS = {"src": ("src", "src2"), "vm": ("vm.img", "vm2.img"),
-         "rnd": ("rnd.bin",)}
+         "rnd": ("rnd.bin",),
+         "series": tuple(f"s{number:02}" for number in range(1, 21))}
+USUAL_PARTS = ("src", "vm", "rnd")
 MANIFEST = "manifest.json"
 MIN_SIZE_MIB = 8
 
@@ -115,9 +119,9 @@ def edit(content, generator):
     return content[:start] + new + content[end:]
 
 
-def make_changed_tree(source, folder):
+def make_changed_tree(source, folder, seed):
     """The files of `source`, some of them replaced, dropped or added."""
-    generator = random.Random("src2")
+    generator = random.Random(seed)
     replaced = []
     for path in files_below(source):
         copy = folder + path[len(source):]
@@ -261,7 +265,11 @@ def make_part(folder, size_mib, part):
             os.unlink(path)
     if part == "src":
         make_tree(paths[0], size_mib * MIB)
-        make_changed_tree(*paths)
+        make_changed_tree(*paths, "src2")
+    elif part == "series":
+        for path in paths:
+            make_changed_tree(os.path.join(folder, "src"), path,
+                              os.path.basename(path))
     elif part == "rnd":
         write_random(paths[0], size_mib * MIB, "rnd")
     else:
@@ -270,7 +278,7 @@ def make_part(folder, size_mib, part):
             make_changed_image(*paths, files, size_mib, scratch)
 
 
-def ensure(folder, size_mib, parts=tuple(PARTS)):
+def ensure(folder, size_mib, parts=USUAL_PARTS):
     """Makes what is not there as its manifest says; the digests by name."""
     if size_mib < MIN_SIZE_MIB:
         raise SystemExit(f"a corpus of {size_mib} MiB: allowed is "
@@ -299,7 +307,7 @@ def main():
     if len(sys.argv) < 3 or not set(sys.argv[3:]) <= set(PARTS):
         print(__doc__, file=sys.stderr)
         return 2
-    made = ensure(sys.argv[1], int(sys.argv[2]), sys.argv[3:] or tuple(PARTS))
+    made = ensure(sys.argv[1], int(sys.argv[2]), sys.argv[3:] or USUAL_PARTS)
     for name, value in made.items():
         print(value, name)
     return 0

@@ -1,6 +1,7 @@
 """The other tools of the comparison, at their own defaults.
 
-A tool is made over an empty folder, backs up, restores, and is thrown away.
+A tool is made over an empty folder, or one that it was made over before, backs
+up, restores, and is thrown away.
 Its methods give the commands of one step; who measures runs them, in the
 folder of the source where a path is relative.
 """
@@ -29,7 +30,8 @@ class Peer:
         self.repository = os.path.join(folder, "repository")
         self.environment = {"PATH": os.environ["PATH"], "HOME": folder,
                             "LANG": "C.UTF-8"} | self.settings()
-        self.prepare()
+        if not os.path.exists(self.repository):
+            self.prepare()
 
     @classmethod
     def is_installed(cls):
@@ -107,6 +109,11 @@ class Restic(Peer):
     def restore_pipe(self, number):
         return [self.command("-q", "dump", "latest", PIPE_NAME)]
 
+    def remove_oldest(self, count, total):
+        """Commands, one after the other, that give back their space too."""
+        return [self.command("-q", "forget", f"--keep-last={total - count}",
+                             "--prune")]
+
 
 class Borg(Peer):
     name = "borg"
@@ -139,6 +146,11 @@ class Borg(Peer):
 
     def restore_pipe(self, number):
         return [self.command("extract", "--stdout", f"::{number}")]
+
+    def remove_oldest(self, count, total):
+        """As Restic's."""
+        return [self.command("delete", "::", *map(str, range(count))),
+                self.command("compact")]
 
 
 class BorgRepokey(Borg):

@@ -76,6 +76,18 @@ def tar_of(folder):
                            "."])
 
 
+def must_equal_tar(restored, source):
+    """Of a file: that it is the tar of the folder `source`."""
+    with subprocess.Popen(tar_of(source).arguments,
+                          stdout=subprocess.PIPE) as producer:
+        compared = subprocess.run(["cmp", "-", restored],
+                                  stdin=producer.stdout, check=False,
+                                  capture_output=True, text=True)
+    if compared.returncode != 0 or producer.returncode != 0:
+        raise Failed("what came back is not what was backed up:\n"
+                     + (compared.stdout + compared.stderr)[:2000])
+
+
 class Bench:
     """Runs rows over one corpus, in a folder of its own below `folder`.
 
@@ -157,7 +169,7 @@ class Bench:
             if row.path == "-":
                 restored = os.path.join(target, "tar")
                 taken = self._timed(tool, tool.restore_pipe(last), restored)
-                self._must_equal_tar(restored, source)
+                must_equal_tar(restored, source)
             else:
                 commands, restored = tool.restore(row.path, last, target)
                 taken = self._timed(tool, commands)
@@ -184,15 +196,5 @@ class Bench:
         compared = subprocess.run([program, *options, restored, source],
                                   capture_output=True, text=True, check=False)
         if compared.returncode != 0:
-            raise Failed("what came back is not what was backed up:\n"
-                         + (compared.stdout + compared.stderr)[:2000])
-
-    def _must_equal_tar(self, restored, source):
-        with subprocess.Popen(tar_of(source).arguments,
-                              stdout=subprocess.PIPE) as producer:
-            compared = subprocess.run(["cmp", "-", restored],
-                                      stdin=producer.stdout, check=False,
-                                      capture_output=True, text=True)
-        if compared.returncode != 0 or producer.returncode != 0:
             raise Failed("what came back is not what was backed up:\n"
                          + (compared.stdout + compared.stderr)[:2000])

@@ -23,14 +23,16 @@ FILTER = ("Sha256|Chunker|PinOverGrpc|PlacesOnDisk|PrunePlan|MemoryCopy|"
           "IsAllZero")
 
 
-def run(binary, folder, repetitions):
-    """Benchmarks as stage_benchmark reports them, medians of repetitions."""
+def run(binary, folder, repetitions, pattern=FILTER, environment=None):
+    """Benchmarks as stage_benchmark reports them, medians of repetitions.
+
+    `pattern`: of their names. `environment`: variables that they read."""
     done = subprocess.run(
-        [binary, f"--benchmark_filter={FILTER}", "--benchmark_format=json",
+        [binary, f"--benchmark_filter={pattern}", "--benchmark_format=json",
          "--benchmark_min_time=0.2",
          f"--benchmark_repetitions={repetitions}"],
         check=True, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"TMPDIR": folder})
+        env=os.environ | {"TMPDIR": folder} | (environment or {}))
     found = json.loads(done.stdout)["benchmarks"]
     if repetitions == 1:
         return found

@@ -17,7 +17,6 @@
 namespace cairn {
 namespace {
 
-constexpr uint32_t kChunkBytes = 256 << 10;
 // As index has them by default.
 constexpr uint64_t kCacheBytes = uint64_t{24} << 20;
 constexpr index::MarkWalk::Options kWalkOptions = {
@@ -33,7 +32,7 @@ uint64_t Mix(uint64_t number) {
 
 ChunkEntry NumberedChunk(uint64_t number) {
   ChunkEntry entry;
-  entry.length = kChunkBytes;
+  entry.length = DailyImage::kChunkBytes;
   entry.digest = DailyImage::ChunkDigest(number);
   return entry;
 }

@@ -37,6 +37,8 @@ std::string NameOf(const ImageScale& scale);
 // The pages of all snapshots in a database of index.
 class DailyImage {
  public:
+  static constexpr uint32_t kChunkBytes = 256 << 10;
+
   explicit DailyImage(const ImageScale& scale);
 
   // Walk and sort, until all marks are known. Each snapshot is there `copies`

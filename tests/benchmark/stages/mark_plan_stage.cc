@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <utility>
+#include <optional>
+#include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
@@ -52,7 +54,8 @@ maintenance::GcPlan PlanOf(SealedStore& store) {
   std::vector<maintenance::PackUse> uses;
   for (const PackInfo& pack : store.ListPacks()) {
     uses.push_back({.number = pack.number,
-                    .file_bytes = pack.file_bytes,
+                    .file_bytes = maintenance::PackFileBytes(
+                        pack.records.records, pack.records.bytes),
                     .records = pack.records.records,
                     .record_bytes = pack.records.bytes,
                     .kept_records = pack.kept.records,
@@ -61,64 +64,98 @@ maintenance::GcPlan PlanOf(SealedStore& store) {
   return maintenance::PlanGc(uses, {});
 }
 
-double Median(std::vector<absl::Duration> times) {
-  std::sort(times.begin(), times.end());
-  return absl::ToDoubleSeconds(times[times.size() / 2]);
+struct Round {
+  absl::Duration walk;
+  absl::Duration merge;
+  absl::Duration plan;
+  absl::Duration cpu;         // of the three
+  absl::Duration walk_cpu;    // of the first
+  absl::Duration copies_cpu;  // of a walk with ten times the snapshots
+  double peak_mib = 0;
+};
+
+double Median(std::span<const Round> rounds,
+              absl::FunctionRef<absl::Duration(const Round&)> value) {
+  std::vector<double> seconds;
+  for (const Round& round : rounds) {
+    seconds.push_back(absl::ToDoubleSeconds(value(round)));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
 }
 
-// Wall times, medians of three rounds over one image and store: of all, of the
-// walk with its sort, of the merge with the places, and of the plan. peak_mib:
-// the most that the process had, all caches in it. times_copies: the CPU time
-// of a walk with ten times the snapshots over the same pages, against one.
+absl::Duration AllOf(const Round& round) {
+  return round.walk + round.merge + round.plan;
+}
+
+// A sweep up to its plan, over what the first two arguments hold.
+Round MarkAndPlan(DailyImage& image, SealedStore& store, MarkProgress& progress,
+                  MarkSummary& summary) {
+  const SystemClock clock;
+  Round round;
+  ForgetPeak();
+  round.cpu = CpuTimeOf([&] {
+    std::optional<index::WalkedMarks> walked;
+    round.walk = TimeOf(clock, [&] {
+      round.walk_cpu = CpuTimeOf([&] { walked = image.Walk(1); });
+    });
+    progress = walked->progress;
+    round.merge =
+        TimeOf(clock, [&] { summary = store.PutMarks(*walked->NewStream()); });
+    walked.reset();
+    round.plan = TimeOf(clock, [&] {
+      const maintenance::GcPlan plan = PlanOf(store);
+      CHECK_GT(plan.dropped_records + plan.threshold_bytes, 0u);
+    });
+  });
+  round.peak_mib = PeakMiB();
+  round.copies_cpu = CpuTimeOf([&] { image.Walk(10); });
+  return round;
+}
+
+// Medians of three rounds over one image and store: `seconds` of wall and
+// `cpu_seconds` of all, wall of the walk with its sort, of the merge with the
+// places and of the plan. peak_mib: the most that the process had, all caches
+// in it. times_copies: the CPU time of a walk with ten times the snapshots
+// over the same pages, against one.
 void BM_MarkAndPlan(benchmark::State& state, const ImageScale& scale) {
   DailyImage image(scale);
   const std::unique_ptr<SealedStore> store = StoreOf(image);
-  const SystemClock clock;
   MarkProgress progress;
   MarkSummary summary;
-  maintenance::GcPlan plan;
-  std::vector<absl::Duration> all, walk, merge, planning, walk_cpu, copies_cpu;
-  double peak = 0;
+  std::vector<Round> rounds;
+  double peak_mib = 0;
   for (auto _ : state) {
-    for (int round = 0; round < kRounds; ++round) {
-      ForgetPeak();
-      std::unique_ptr<index::WalkedMarks> walked;
-      walk.push_back(TimeOf(clock, [&] {
-        walk_cpu.push_back(CpuTimeOf([&] {
-          walked = std::make_unique<index::WalkedMarks>(image.Walk(1));
-        }));
-      }));
-      progress = walked->progress;
-      merge.push_back(TimeOf(
-          clock, [&] { summary = store->PutMarks(*walked->NewStream()); }));
-      walked.reset();
-      planning.push_back(TimeOf(clock, [&] { plan = PlanOf(*store); }));
-      all.push_back(walk.back() + merge.back() + planning.back());
-      peak = std::max(peak, PeakMiB());
-      copies_cpu.push_back(CpuTimeOf([&] { image.Walk(10); }));
+    for (int i = 0; i < kRounds; ++i) {
+      rounds.push_back(MarkAndPlan(image, *store, progress, summary));
+      peak_mib = std::max(peak_mib, rounds.back().peak_mib);
     }
-    state.SetIterationTime(Median(all));
+    state.SetIterationTime(Median(rounds, AllOf));
   }
   // Whoever reads the numbers may rely on what they were taken of.
   CHECK_EQ(summary.marked.records, progress.marks);
   CHECK_EQ(summary.missing_records, 0u);
   CHECK_EQ(summary.unmarked.records, image.chunk_count() / kGarbageShare);
-  CHECK(!plan.drop.empty() || !plan.compact.empty());
-  const double references = static_cast<double>(progress.references);
-  state.SetItemsProcessed(static_cast<int64_t>(progress.references));
-  state.counters["chunks"] = static_cast<double>(image.chunk_count());
-  state.counters["pages"] = static_cast<double>(progress.pages);
-  state.counters["references"] = references;
-  state.counters["all_references"] =
-      static_cast<double>(progress.logical_bytes) / (256 << 10);
-  state.counters["marks"] = static_cast<double>(progress.marks);
-  state.counters["seconds"] = Median(all);
-  state.counters["walk_seconds"] = Median(walk);
-  state.counters["merge_seconds"] = Median(merge);
-  state.counters["plan_seconds"] = Median(planning);
-  state.counters["references_per_second"] = references / Median(all);
-  state.counters["times_copies"] = Median(copies_cpu) / Median(walk_cpu);
-  state.counters["peak_mib"] = peak;
+  const auto seconds = [&](absl::FunctionRef<absl::Duration(const Round&)> f) {
+    return Median(rounds, f);
+  };
+  state.counters = {
+      {"chunks", static_cast<double>(image.chunk_count())},
+      {"all_references",
+       static_cast<double>(progress.logical_bytes) / DailyImage::kChunkBytes},
+      {"references", static_cast<double>(progress.references)},
+      {"pages", static_cast<double>(progress.pages)},
+      {"marks", static_cast<double>(progress.marks)},
+      {"seconds", seconds(AllOf)},
+      {"walk_seconds", seconds([](const Round& r) { return r.walk; })},
+      {"merge_seconds", seconds([](const Round& r) { return r.merge; })},
+      {"plan_seconds", seconds([](const Round& r) { return r.plan; })},
+      {"cpu_seconds", seconds([](const Round& r) { return r.cpu; })},
+      {"references_per_second",
+       static_cast<double>(progress.references) / seconds(AllOf)},
+      {"times_copies", seconds([](const Round& r) { return r.copies_cpu; }) /
+                           seconds([](const Round& r) { return r.walk_cpu; })},
+      {"peak_mib", peak_mib}};
 }
 
 const bool kRegistered = [] {
