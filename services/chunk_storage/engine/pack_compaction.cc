@@ -108,26 +108,46 @@ absl::Status PackCompaction::CopySource(const Call& call, size_t source) {
     }
   }
   const std::vector<RecordPiece> pieces = CutPieces(records, kPieceBytes);
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    RETURN_IF_ERROR(throttle_.Pass(call, pieces[i].length));
-    RETURN_IF_ERROR(parts_.context->latch->Check());
+  std::span<const RecordPiece> rest = pieces;
+  while (!rest.empty()) {
+    const auto batch = rest.first(BatchSize(rest, kPieceBytes));
+    rest = rest.subspan(batch.size());
     const auto opened = parts_.packs->OpenForRead(pack.number);
     if (absl::IsDataLoss(opened.status())) {
       AddDamaged(pack.number);  // its file is gone: nothing to copy
       break;
     }
     RETURN_IF_ERROR(opened.status());
-    const PackSet::FileOfPack& file = *opened;
-    if (i + 1 < pieces.size()) {
-      file.file->Prefetch(pieces[i + 1].offset, pieces[i + 1].length);
+    for (const RecordPiece& next : rest.first(BatchSize(rest, kPieceBytes))) {
+      opened->file->Prefetch(next.offset, next.length);
     }
-    ASSIGN_OR_RETURN(ReadPiece piece, ReadRecords(file, records, pieces[i]));
-    const auto read =
-        std::span(records).subspan(pieces[i].first, pieces[i].count);
-    ProvePayloads(file.uuid, read, piece);
-    RETURN_IF_ERROR(CopyPiece(source, read, piece, call));
+    RETURN_IF_ERROR(CopyBatch(source, *opened, records, batch, call));
   }
   sources_[source].consumed = true;
+  return absl::OkStatus();
+}
+
+// Where every other record stays, each piece is one record; their digests are
+// found side by side all the same.
+absl::Status PackCompaction::CopyBatch(size_t source,
+                                       const PackSet::FileOfPack& file,
+                                       std::span<const PlacedRecord> records,
+                                       std::span<const RecordPiece> batch,
+                                       const Call& call) {
+  std::vector<ReadPiece> read;
+  read.reserve(batch.size());
+  for (const RecordPiece& piece : batch) {
+    RETURN_IF_ERROR(throttle_.Pass(call, piece.length));
+    RETURN_IF_ERROR(parts_.context->latch->Check());
+    ASSIGN_OR_RETURN(ReadPiece one, ReadRecords(file, records, piece));
+    read.push_back(std::move(one));
+  }
+  ProvePayloads(file.uuid, records.subspan(batch.front().first), read);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    RETURN_IF_ERROR(CopyPiece(source,
+                              records.subspan(batch[i].first, batch[i].count),
+                              read[i], call));
+  }
   return absl::OkStatus();
 }
 
@@ -231,7 +251,7 @@ absl::Status PackCompaction::ProveCopy(const Call& call,
                      ReadRecords(file, contents.records, part));
     ProvePayloads(file.uuid,
                   std::span(contents.records).subspan(part.first, part.count),
-                  piece);
+                  std::span(&piece, 1));
     for (size_t i = 0; i < part.count; ++i) {
       RETURN_IF_ERROR(piece.records[i].status());
       const size_t at = part.first + i;

@@ -75,6 +75,9 @@ class PackCompaction {
 
   absl::Status RunAll(const Call& call);
   absl::Status CopySource(const Call& call, size_t source);
+  absl::Status CopyBatch(size_t source, const PackSet::FileOfPack& file,
+                         std::span<const PlacedRecord> records,
+                         std::span<const RecordPiece> batch, const Call& call);
   absl::Status CopyPiece(size_t source, std::span<const PlacedRecord> records,
                          const ReadPiece& piece, const Call& call);
   void AddDamaged(uint32_t pack);

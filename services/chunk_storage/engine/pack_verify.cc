@@ -96,7 +96,7 @@ absl::StatusOr<Tally> VerifyDeep(const PackSet::FileOfPack& file,
   Tally tally;
   ASSIGN_OR_RETURN(ReadPiece piece, ReadRecords(file, records, part));
   records = records.subspan(part.first, part.count);
-  ProvePayloads(file.uuid, records, piece);
+  ProvePayloads(file.uuid, records, std::span(&piece, 1));
   const std::span<const absl::StatusOr<ReadRecord>> read = piece.records;
   for (size_t at = 0; at < records.size(); at += kSha256Lanes) {
     const size_t count = std::min(kSha256Lanes, records.size() - at);

@@ -72,6 +72,16 @@ std::vector<RecordPiece> CutPieces(std::span<const PlacedRecord> records,
   return pieces;
 }
 
+size_t BatchSize(std::span<const RecordPiece> pieces, uint64_t max_bytes) {
+  uint64_t bytes = 0;
+  size_t count = 0;
+  for (; count < pieces.size(); ++count) {
+    bytes += pieces[count].length;
+    if (count > 0 && bytes > max_bytes) break;
+  }
+  return count;
+}
+
 absl::StatusOr<ReadPiece> ReadRecords(const PackSet::FileOfPack& pack,
                                       std::span<const PlacedRecord> records,
                                       const RecordPiece& piece) {
@@ -108,23 +118,30 @@ absl::StatusOr<ReadPiece> ReadRecords(const PackSet::FileOfPack& pack,
 }
 
 void ProvePayloads(const Uuid& pack, std::span<const PlacedRecord> records,
-                   ReadPiece& piece) {
-  std::vector<size_t> at;
+                   std::span<ReadPiece> pieces) {
+  struct Read {
+    absl::StatusOr<ReadRecord>* record;
+    const Place* place;
+  };
+  std::vector<Read> read;
   std::vector<std::string_view> payloads;
-  for (size_t i = 0; i < piece.records.size(); ++i) {
-    if (!piece.records[i].ok()) continue;
-    at.push_back(i);
-    payloads.push_back(piece.records[i]->payload);
+  size_t at = 0;
+  for (ReadPiece& piece : pieces) {
+    for (absl::StatusOr<ReadRecord>& record : piece.records) {
+      const Place& place = records[at++].place;
+      if (!record.ok()) continue;
+      read.push_back({&record, &place});
+      payloads.push_back(record->payload);
+    }
   }
   std::vector<Digest> digests(payloads.size());
   Sha256Batch(payloads, digests);
-  for (size_t i = 0; i < at.size(); ++i) {
-    absl::StatusOr<ReadRecord>& record = piece.records[at[i]];
+  for (size_t i = 0; i < read.size(); ++i) {
+    absl::StatusOr<ReadRecord>& record = *read[i].record;
     if (digests[i] == record->header.payload_digest) continue;
-    record = absl::DataLossError(
-        absl::StrCat(Where(pack, records[at[i]].place), ": payload digest is ",
-                     digests[i].ToHex(), ", header says ",
-                     record->header.payload_digest.ToHex()));
+    record = absl::DataLossError(absl::StrCat(
+        Where(pack, *read[i].place), ": payload digest is ", digests[i].ToHex(),
+        ", header says ", record->header.payload_digest.ToHex()));
   }
 }
 

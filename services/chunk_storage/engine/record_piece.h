@@ -26,6 +26,10 @@ struct RecordPiece {
 std::vector<RecordPiece> CutPieces(std::span<const PlacedRecord> records,
                                    uint64_t max_bytes);
 
+// How many of `pieces`, from the first on, have at most `max_bytes` together;
+// at least one, if there is one.
+size_t BatchSize(std::span<const RecordPiece> pieces, uint64_t max_bytes);
+
 // A record whose header proves and is that of its key and place; the payload
 // is not proved.
 struct ReadRecord {
@@ -45,8 +49,9 @@ absl::StatusOr<ReadPiece> ReadRecords(const PackSet::FileOfPack& pack,
                                       const RecordPiece& piece);
 
 // Finds the digest of each payload and turns the results of those that have
-// another one into DataLoss.
+// another one into DataLoss. `records`: of all pieces, one after the other;
+// the more there are at a time, the faster are their digests.
 void ProvePayloads(const Uuid& pack, std::span<const PlacedRecord> records,
-                   ReadPiece& piece);
+                   std::span<ReadPiece> pieces);
 
 }  // namespace cairn::chunk_storage

@@ -475,6 +475,38 @@ TEST_F(StoreSweeperTest, DamageIsNotCopied) {
   EXPECT_TRUE(damaged->done);
 }
 
+// So far that each is read alone, and large enough for a pack of several
+// reads.
+TEST(StoreSweeperScatteredTest, EachOfManyReadsIsProved) {
+  RepositoryOptions options = SmallPacks();
+  options.pack_bytes = uint64_t{32} << 20;
+  RepositoryHarness store(options);
+  ASSERT_OK(store.Start());
+  SweepHarness sweep(&store);
+  ASSERT_OK(sweep.TellFloor());
+  std::vector<Record> records;
+  std::set<RecordKey> marked;
+  for (int i = 0; i < 60; ++i) {
+    records.push_back(RawChunk(std::string(300'000, static_cast<char>(i))));
+    ASSERT_OK(store.Put({records.back()}));
+    if (i % 2 == 0) marked.insert(records.back().key);
+  }
+  for (const int i : {6, 40}) store.Damage(store.datastore(), records[i].key);
+  const auto swept = sweep.Run(kCut, marked);
+  ASSERT_OK(swept);
+  EXPECT_EQ(swept->copied.records, 28u);
+  EXPECT_EQ(swept->damaged_packs.size(), 1u);
+  EXPECT_EQ(store.Statistics().damaged_count, 2u);
+  for (int i = 0; i < 60; i += 2) {
+    if (i == 6 || i == 40) {
+      EXPECT_FALSE(store.IsPresent(records[i].key)) << i;
+      continue;
+    }
+    EXPECT_THAT(store.Read(records[i].key), IsOkAndHolds(records[i].payload))
+        << i;
+  }
+}
+
 TEST_F(StoreSweeperTest, AStreamGoesOnWhenItsRecordsMoveAndGo) {
   PutChunks(0, 40);
   std::vector<RecordKey> keys;
