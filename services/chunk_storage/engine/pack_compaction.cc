@@ -35,7 +35,8 @@ PackCompaction::PackCompaction(const SweepParts& parts, const SweepGuard& guard,
       options_(options),
       listing_(parts.context, parts.number, parts.packs),
       throttle_(options.bytes_per_second, parts.context->executor,
-                parts.context->clock) {}
+                parts.context->clock),
+      tasks_(parts.context->executor) {}
 
 absl::Status PackCompaction::Run(const Call& call,
                                  std::span<const SealedPack> sources) {
@@ -182,8 +183,10 @@ absl::Status PackCompaction::CopyPiece(size_t source,
       records_.push_back({good[next].header, from[next], source});
       const uint64_t extent = RecordExtent(from[next].stored_length);
       appended_bytes_ += extent;
+      unwritten_bytes_ += extent;
       expected_bytes_ -= std::min(expected_bytes_, extent);
     }
+    WriteOutSome();
   }
   return absl::OkStatus();
 }
@@ -201,8 +204,21 @@ absl::Status PackCompaction::OpenCopy(PackClass pack_class) {
   return absl::OkStatus();
 }
 
+void PackCompaction::WriteOutSome() {
+  if (unwritten_bytes_ < kWriteOutBytes || writing_.exchange(true)) return;
+  unwritten_bytes_ = 0;
+  const absl::Status scheduled = tasks_.Schedule([this, copy = copy_] {
+    // What fails lets the latch fall, which the next step sees.
+    copy->WriteOut().IgnoreError();
+    writing_ = false;
+  });
+  // Nothing rests on it: the end of the copy syncs all of it.
+  if (!scheduled.ok()) writing_ = false;
+}
+
 void PackCompaction::AbandonCopy() {
   if (copy_ == nullptr) return;
+  tasks_.AwaitIdle();
   const absl::Status removed = parts_.packs->RemoveOutside(*copy_);
   if (!removed.ok()) {
     LOG(WARNING) << "unfinished copy stays until the next start pack="
@@ -214,6 +230,8 @@ void PackCompaction::AbandonCopy() {
 
 absl::Status PackCompaction::FinishCopy(const Call& call) {
   if (copy_ == nullptr) return absl::OkStatus();
+  tasks_.AwaitIdle();
+  unwritten_bytes_ = 0;
   ASSIGN_OR_RETURN(const PackWriter::Contents contents, copy_->Finish());
   RETURN_IF_ERROR(ProveCopy(call, contents));
   const uint32_t number = copy_->number();

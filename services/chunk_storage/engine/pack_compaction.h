@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -14,6 +15,7 @@
 #include "services/chunk_storage/engine/pack_writer.h"
 #include "services/chunk_storage/engine/record_piece.h"
 #include "services/chunk_storage/engine/sweep_parts.h"
+#include "services/chunk_storage/engine/task_tracker.h"
 #include "services/chunk_storage/engine/throttle.h"
 
 namespace cairn::chunk_storage {
@@ -59,6 +61,7 @@ class PackCompaction {
 
  private:
   static constexpr uint64_t kPieceBytes = uint64_t{4} << 20;
+  static constexpr uint64_t kWriteOutBytes = uint64_t{16} << 20;
 
   struct Source {
     SealedPack pack;
@@ -84,6 +87,9 @@ class PackCompaction {
   absl::Status MarkDamaged(size_t source, const PlacedRecord& record,
                            const absl::Status& why);
   absl::Status OpenCopy(PackClass pack_class);
+  // Beside this thread, now and then: the disk writes while the next records
+  // are read and proved.
+  void WriteOutSome();
   // Seals, proves, moves, and removes what is empty then.
   absl::Status FinishCopy(const Call& call);
   absl::Status ProveCopy(const Call& call, const PackWriter::Contents& copy);
@@ -107,7 +113,10 @@ class PackCompaction {
   uint64_t appended_bytes_ = 0;
   std::shared_ptr<PackWriter> copy_;   // null: none is open
   std::vector<CopiedRecord> records_;  // of it
+  uint64_t unwritten_bytes_ = 0;       // of it, since it was last written out
+  std::atomic<bool> writing_ = false;
   Outcome outcome_;
+  TaskTracker tasks_;
 };
 
 }  // namespace cairn::chunk_storage

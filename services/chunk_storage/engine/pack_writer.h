@@ -66,6 +66,10 @@ class PackWriter {
   // before.
   absl::Status Sync();
 
+  // Lets the disk write what was appended, so that a later Sync waits less; it
+  // promises nothing. Unavailable: as Sync.
+  absl::Status WriteOut() { return SyncFile(/*with_directory=*/false); }
+
   // Takes no more, waits until all is settled, syncs, writes the footer and
   // syncs that. May be called again after an error, by one caller at a time.
   absl::StatusOr<Contents> Finish();

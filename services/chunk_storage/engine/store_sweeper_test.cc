@@ -507,6 +507,29 @@ TEST(StoreSweeperScatteredTest, EachOfManyReadsIsProved) {
   }
 }
 
+TEST(StoreSweeperScatteredTest, ALongCopyIsWrittenOutBeforeItsEnd) {
+  RepositoryOptions options = SmallPacks();
+  options.pack_bytes = uint64_t{64} << 20;
+  RepositoryHarness store(options);
+  ASSERT_OK(store.Start());
+  SweepHarness sweep(&store);
+  ASSERT_OK(sweep.TellFloor());
+  std::set<RecordKey> marked;
+  for (int i = 0; i < 60; ++i) {
+    const Record record = RawChunk(std::string(1 << 20, static_cast<char>(i)));
+    ASSERT_OK(store.Put({record}));
+    if (i % 2 == 0) marked.insert(record.key);
+  }
+  ASSERT_OK(sweep.Begin(kCut));
+  ASSERT_OK(sweep.Mark(marked));
+  // Those that must be are three: of the audit log, of the records, and of the
+  // footer.
+  store.files().FailCall(FileOperation::kSync, 4, absl::InternalError("torn"),
+                         FaultyFileSystem::Then::kRecover);
+  EXPECT_THAT(sweep.Sweep(/*compact=*/true),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
 TEST_F(StoreSweeperTest, AStreamGoesOnWhenItsRecordsMoveAndGo) {
   PutChunks(0, 40);
   std::vector<RecordKey> keys;
