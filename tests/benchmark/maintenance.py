@@ -44,7 +44,7 @@ def parse(arguments):
                         metavar="CHUNKS:SNAPSHOTS:RUN ...")
     scales.add_argument("--store", type=int, default=4096, metavar="MIB",
                         help="of sweep and beside")
-    scales.add_argument("--backup", type=int, default=256, metavar="MIB",
+    scales.add_argument("--backup", type=int, default=128, metavar="MIB",
                         help="each of beside")
     scales.add_argument("--size", type=int, default=256, metavar="MIB",
                         help="of the tree of peers")

@@ -75,13 +75,15 @@ def mark_table(benchmarks):
 
 
 def throughput_during(samples, start, end):
-    """Bytes a second of the backups that lie wholly between two moments.
+    """Bytes a second of backups between two moments.
 
-    `samples`: (start, end, bytes) of backups that followed each other. None
-    if there is none."""
-    inside = [(first, last, size) for first, last, size in samples
-              if first >= start and last <= end]
-    if not inside:
-        return None
-    return sum(size for _, _, size in inside) / sum(
-        last - first for first, last, _ in inside)
+    `samples`: (start, end, bytes) of backups that followed each other; one
+    that lies partly in the time counts with that part. None if there is
+    none."""
+    total_seconds, total_bytes = 0, 0
+    for first, last, size in samples:
+        seconds = min(last, end) - max(first, start)
+        if seconds > 0:
+            total_seconds += seconds
+            total_bytes += size * seconds / (last - first)
+    return total_bytes / total_seconds if total_seconds else None

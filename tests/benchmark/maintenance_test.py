@@ -64,10 +64,11 @@ class Figures(unittest.TestCase):
                       " 10.0 | 12.00 | 263 | 1.01 |")
         self.assertEqual(len(lines), 4)
 
-    def test_throughput_counts_what_lies_wholly_in_a_time(self):
-        samples = [(0, 2, 10), (2, 3, 10), (3, 5, 10), (5, 9, 10)]
-        for start, end, wanted in ((2, 5, 20 / 3), (0, 9, 40 / 9),
-                                   (4, 8, None)):
+    def test_throughput_counts_what_lies_in_a_time(self):
+        samples = [(0, 2, 10), (2, 3, 10), (3, 5, 10), (6, 10, 10)]
+        for start, end, wanted in ((2, 5, 20 / 3), (0, 10, 40 / 9),
+                                   (4, 8, 10 / 3), (5, 6, None),
+                                   (11, 12, None)):
             self.assertEqual(maintenance_figures.throughput_during(
                 samples, start, end), wanted)
 
