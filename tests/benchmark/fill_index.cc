@@ -16,6 +16,7 @@
 #include "common/io/data_directory.h"
 #include "common/io/posix_file_system.h"
 #include "common/metrics/metric_registry.h"
+#include "common/random/system_random.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/status/status_macros.h"
 #include "common/time/clock.h"
@@ -59,7 +60,7 @@ absl::Status Fill(SessionClient& sessions, const DatastoreRef& datastore,
 absl::Status FillDirectory(const std::string& data_dir, int64_t groups,
                            int64_t snapshots) {
   PosixFileSystem files;
-  std::mt19937_64 random(std::random_device{}());
+  auto random = NewSystemBitGen();
   ASSIGN_OR_RETURN(
       const auto directory,
       DataDirectory::Open({.path = absl::StrCat(data_dir, "/index"),
