@@ -78,9 +78,10 @@ absl::Status FillDirectory(const std::string& data_dir, int64_t groups,
   MetricRegistry registry;
   index::IndexMetrics metrics(&registry);
   const SystemClock clock;
-  ASSIGN_OR_RETURN(const auto engine,
-                   index::IndexEngine::Open({}, database.get(), runs.get(),
-                                            &clock, random, &metrics));
+  ASSIGN_OR_RETURN(
+      const auto engine,
+      index::IndexEngine::Open({}, database.get(), directory->incarnation(),
+                               runs.get(), &clock, random, &metrics));
   LocalIndexClient client(engine.get(), {.kind = CallerKind::kLocal,
                                          .role = CallerRole::kService,
                                          .principal = "benchmark"});
