@@ -342,6 +342,7 @@ TEST_P(IndexSweepContract, WhatALeaseHoldsStaysUntilTheNextSweep) {
   const std::string name = backup.snapshot.name.ToString();
   ASSERT_OK(sweeps().BeginSweep({}, ref_, {5, 4}));
   ASSERT_OK_AND_ASSIGN(const auto gone, ListGone(5));
+  EXPECT_OK(ReadAll(backup)) << "a reader that holds it goes on";
   Marks expected;
   Expect(expected, backup, MarkHolder::kListed);
   EXPECT_THAT(MarkSweep(5, {name}), IsOkAndHolds(expected));
@@ -351,6 +352,7 @@ TEST_P(IndexSweepContract, WhatALeaseHoldsStaysUntilTheNextSweep) {
                        sweeps().EndSweep({}, ref_, 5, true));
   EXPECT_EQ(ended.removed_snapshots, 0u);
   EXPECT_EQ(ended.removed_groups, 0u);
+  EXPECT_OK(ReadAll(backup));
   // The reader ends; its event is the same again, since events are for ever.
   ASSERT_OK_AND_ASSIGN(const IndexSweep next,
                        sweeps().BeginSweep({}, ref_, {6, 5}));
@@ -362,6 +364,7 @@ TEST_P(IndexSweepContract, WhatALeaseHoldsStaysUntilTheNextSweep) {
   ASSERT_OK_AND_ASSIGN(const EndedSweep end,
                        sweeps().EndSweep({}, ref_, 6, true));
   EXPECT_EQ(end.removed_snapshots, 1u);
+  EXPECT_THAT(ReadAll(backup), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_P(IndexSweepContract, AnUndeletedSnapshotIsKept) {

@@ -40,18 +40,30 @@ absl::StatusOr<std::string> ArchiveReader::ReadPage(const Call& call,
   return *std::move(stored[0]);
 }
 
+// Also of a snapshot that is gone: its row and its pages stay as long as a
+// lease that was granted before holds it, whose reader goes on to the end. Who
+// has none was told by the lease that it is gone.
 absl::StatusOr<Archive> ArchiveReader::FindArchive(
     const Uuid& datastore, const ArchiveName& archive) const {
-  ASSIGN_OR_RETURN(const SnapshotRow row,
-                   LoadSnapshot(store_->NewView(datastore), archive.snapshot));
+  const IndexView view = store_->NewView(datastore);
+  ASSIGN_OR_RETURN(const std::optional<SnapshotRow> row,
+                   view.GetSnapshot(archive.snapshot));
+  if (!row.has_value()) return LoadSnapshot(view, archive.snapshot).status();
   const auto found = std::lower_bound(
-      row.archives.begin(), row.archives.end(), archive.archive,
+      row->archives.begin(), row->archives.end(), archive.archive,
       [](const Archive& a, const std::string& name) { return a.name < name; });
-  if (found == row.archives.end() || found->name != archive.archive) {
+  if (found == row->archives.end() || found->name != archive.archive) {
     return absl::NotFoundError(
         absl::StrCat("archive ", archive.ToString(), " does not exist"));
   }
   return *found;
+}
+
+absl::Status ArchiveReader::CheckKept(const Uuid& datastore,
+                                      const SnapshotName& snapshot,
+                                      const absl::Status& error) const {
+  if (!absl::IsDataLoss(error)) return absl::OkStatus();
+  return LoadSnapshot(store_->NewView(datastore), snapshot).status();
 }
 
 absl::StatusOr<ArchiveEntries> ArchiveReader::FindEntries(
@@ -71,6 +83,7 @@ absl::StatusOr<ArchiveEntries> ArchiveReader::FindEntries(
       found.root, offset, length, max_entries,
       [&](const Digest& id) { return ReadPage(call, uuid, id); });
   if (!entries.ok()) {
+    RETURN_IF_ERROR(CheckKept(uuid, archive.snapshot, entries.status()));
     return WithContext(entries.status(), archive.ToString());
   }
   return ArchiveEntries{.archive = std::move(found),
@@ -141,6 +154,8 @@ absl::StatusOr<ArchiveDiff> ArchiveReader::Diff(const Call& call,
       left.root, source, right.root, source, offset,
       {.max_ranges = max_ranges, .max_pages = options_.max_diff_pages});
   if (!diff.ok()) {
+    RETURN_IF_ERROR(CheckKept(uuid, base.snapshot, diff.status()));
+    RETURN_IF_ERROR(CheckKept(uuid, archive.snapshot, diff.status()));
     return WithContext(diff.status(), absl::StrCat(base.ToString(), " against ",
                                                    archive.ToString()));
   }

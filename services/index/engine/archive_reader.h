@@ -68,6 +68,10 @@ class ArchiveReader {
   // NotFound: the snapshot, or the archive in it.
   absl::StatusOr<Archive> FindArchive(const Uuid& datastore,
                                       const ArchiveName& archive) const;
+  // NotFound: `error` is a missing page, and the snapshot is gone, so that a
+  // sweep has dropped it.
+  absl::Status CheckKept(const Uuid& datastore, const SnapshotName& snapshot,
+                         const absl::Status& error) const;
   // Cancelled, or as of the pages of `datastore`.
   absl::StatusOr<std::string> ReadPage(const Call& call, const Uuid& datastore,
                                        const Digest& id);
