@@ -140,9 +140,10 @@ class SessionClient {
                                     const SessionRef& session) = 0;
 
   // The entries of an archive that overlap a range, at most `max_entries`
-  // (1..4096), from a listed or trashed snapshot. An entry is returned whole:
-  // it may begin before the range. OutOfRange: offset beyond the end.
-  // DataLoss names the page that is damaged.
+  // (1..4096), from a snapshot that is listed or in trash, or gone and not yet
+  // removed, which a lease that was granted before prevents. An entry is
+  // returned whole: it may begin before the range. OutOfRange: offset beyond
+  // the end. DataLoss names the page that is damaged.
   virtual absl::StatusOr<ArchiveEntries> FindEntries(const Call& call,
                                                      const ArchiveName& archive,
                                                      uint64_t offset,
@@ -156,8 +157,8 @@ class SessionClient {
       const Call& call, const SessionRef& session,
       const std::vector<Digest>& ids) = 0;
 
-  // The bytes from `offset` on in which two archives of listed or trashed
-  // snapshots may differ, at most `max_ranges` ranges (1..1024), from as many
+  // The bytes from `offset` on in which two archives of snapshots, as above,
+  // may differ, at most `max_ranges` ranges (1..1024), from as many
   // pages as one call may fetch: ArchiveDiff says where to go on.
   // InvalidArgument: of two datastores. OutOfRange: offset beyond the end of
   // the longer one. DataLoss names the page that is damaged.

@@ -230,13 +230,15 @@ TEST_F(CrashTest, AnArchiveIsNotSavedOnceItsPagesMayBeLost) {
     const BuiltArchive& archive = archives_[0];
     const EncodedPage& child = archive.pages.front();
     ASSERT_GT(archive.checkpoint.root->level, 0);
-    ASSERT_OK(client().OpenSession({}, request_));
-    ASSERT_OK(PutArchive(client(), request_.ref, archive));
+    const NewSession former =
+        NewTestSession(ref_, TestGroup("web1"), 5, random_);
+    ASSERT_OK(client().OpenSession({}, former));
+    ASSERT_OK(PutArchive(client(), former.ref, archive));
     IndexBatch drop(ref_.uuid);
     drop.RemovePage(child.id);
     ASSERT_OK(index_->kv().Commit(drop.changes(), Durability::kSynced));
     const NewSession request =
-        NewTestSession(ref_, TestGroup("web2", ""), 5, random_);
+        NewTestSession(ref_, TestGroup("web2"), 5, random_);
     ASSERT_OK(client().OpenSession({}, request));
     ASSERT_OK_AND_ASSIGN(const uint64_t incarnation,
                          PutAllPages(client(), request.ref, archive.pages));
