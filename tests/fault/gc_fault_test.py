@@ -226,7 +226,7 @@ class Partition(GcCase):
         """Cut off, or without a word, in the middle of gc and backup."""
         self.garbage_in_all_packs()
         # Else it were touched in the epoch of the backup, and stayed for it.
-        self.gc("--live-percent=1")
+        self.gc("--dry-run")
         data = self.random.randbytes(8 * MIB)
         group = f"{GROUP}-{silent}"
         write = PausedWrite(self, self.door.target, group, data,
