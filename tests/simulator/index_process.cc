@@ -24,9 +24,9 @@ IndexProcess::IndexProcess(Scheduler* scheduler, Network* network,
 
 absl::Status IndexProcess::Open() {
   ASSIGN_OR_RETURN(runs_, index::RunDirectory::Open(&files_, "/sweep"));
-  ASSIGN_OR_RETURN(
-      engine_, index::IndexEngine::Open(SmallSteps(), &kv_, runs_.get(), this,
-                                        scheduler().random(), metrics_));
+  ASSIGN_OR_RETURN(engine_, index::IndexEngine::Open(
+                                SmallSteps(), &kv_, ++incarnation_, runs_.get(),
+                                this, scheduler().random(), metrics_));
   sweeps_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,

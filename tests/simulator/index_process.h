@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "common/kv/memory_kv_store.h"
@@ -40,6 +41,7 @@ class IndexProcess final : public Process {
   Network* const network_;
   index::IndexMetrics* const metrics_;
   MemoryKvStore kv_;
+  uint64_t incarnation_ = 0;
   InMemoryFileSystem files_;
   std::unique_ptr<index::RunDirectory> runs_;
   std::unique_ptr<index::IndexEngine> engine_;

@@ -111,20 +111,24 @@ absl::StatusOr<ListPage<Session>> RemoteIndex::ListUncancelled(
       });
 }
 
-absl::Status RemoteIndex::PutPages(const Call& call, const SessionRef& session,
-                                   const std::vector<EncodedPage>& pages) {
-  return Ask<absl::Status>("PutPages", call,
-                           [to = to_, session, pages](const Call& own) {
-                             return to->client().PutPages(own, session, pages);
-                           });
+absl::StatusOr<uint64_t> RemoteIndex::PutPages(
+    const Call& call, const SessionRef& session,
+    const std::vector<EncodedPage>& pages) {
+  return Ask<absl::StatusOr<uint64_t>>(
+      "PutPages", call, [to = to_, session, pages](const Call& own) {
+        return to->client().PutPages(own, session, pages);
+      });
 }
 
 absl::Status RemoteIndex::SaveCheckpoint(const Call& call,
                                          const SessionRef& session,
-                                         const ArchiveCheckpoint& checkpoint) {
+                                         const ArchiveCheckpoint& checkpoint,
+                                         uint64_t incarnation) {
   return Ask<absl::Status>(
-      "SaveCheckpoint", call, [to = to_, session, checkpoint](const Call& own) {
-        return to->client().SaveCheckpoint(own, session, checkpoint);
+      "SaveCheckpoint", call,
+      [to = to_, session, checkpoint, incarnation](const Call& own) {
+        return to->client().SaveCheckpoint(own, session, checkpoint,
+                                           incarnation);
       });
 }
 

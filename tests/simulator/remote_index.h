@@ -56,10 +56,12 @@ class RemoteIndex final : public CatalogClient,
   absl::StatusOr<ListPage<Session>> ListUncancelled(
       const Call& call, const std::string& datastore,
       const PageRequest& page) override;
-  absl::Status PutPages(const Call& call, const SessionRef& session,
-                        const std::vector<EncodedPage>& pages) override;
+  absl::StatusOr<uint64_t> PutPages(
+      const Call& call, const SessionRef& session,
+      const std::vector<EncodedPage>& pages) override;
   absl::Status SaveCheckpoint(const Call& call, const SessionRef& session,
-                              const ArchiveCheckpoint& checkpoint) override;
+                              const ArchiveCheckpoint& checkpoint,
+                              uint64_t incarnation) override;
   absl::StatusOr<PreparedPublish> PreparePublish(
       const Call& call, const SessionRef& session,
       const PublishRequest& request) override;
