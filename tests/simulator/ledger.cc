@@ -45,8 +45,12 @@ bool Ledger::MustExist(const Backup& backup) const {
 }
 
 void Ledger::MayGo(Backup& backup, absl::Duration trash_time) {
-  const absl::Duration from = scheduler_->now() + trash_time;
-  backup.may_go_from = std::min(backup.may_go_from.value_or(from), from);
+  absl::Duration from = scheduler_->now() + trash_time;
+  // Each request changes it, so that an undelete that it overtakes sees it.
+  if (backup.may_go_from.has_value()) {
+    from = std::min(from, *backup.may_go_from - absl::Nanoseconds(1));
+  }
+  backup.may_go_from = from;
 }
 
 std::shared_ptr<void> Ledger::Forget(Backup& backup,

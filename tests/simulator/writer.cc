@@ -152,6 +152,8 @@ bool Writer::Write(Ledger::Backup& backup, const Session& opened,
                    const std::string& archive) {
   const SessionName name = {"default", backup.session};
   for (int streams = 0; streams < kMaxStreams; ++streams) {
+    // A former stream may go on while the question is on its way.
+    const uint64_t told = backup.durable[archive];
     const auto session = Insist<absl::StatusOr<Session>>(
         "GetSession", [name](ingest::IngestEngine& engine, const Call& own) {
           return engine.backup().GetSession(own, name);
@@ -173,10 +175,10 @@ bool Writer::Write(Ledger::Backup& backup, const Session& opened,
       complete = checkpoint.complete();
       is_begun = true;
     }
-    if (durable < backup.durable[archive]) {
-      cluster_->verdict().Fail(absl::StrCat(
-          "D3: ", name.ToString(), "/", archive, " was durable up to ",
-          backup.durable[archive], " and is up to ", durable));
+    if (durable < told) {
+      cluster_->verdict().Fail(absl::StrCat("D3: ", name.ToString(), "/",
+                                            archive, " was durable up to ",
+                                            told, " and is up to ", durable));
     }
     if (complete) return true;
     const absl::Status status =
