@@ -15,7 +15,7 @@ import grpc
 import case
 from case import wait_until
 from chunks import read_entries
-from client import Client, model
+from client import Client, model, when_available
 from gc_case import (BUSY, DAMAGED, DEFAULT, INTERRUPTED, REFUSED,
                      GcCase)
 from pack_file import flip_bit, pack_files, records_of
@@ -284,9 +284,12 @@ class Partition(GcCase):
         write.error()
         name = wait_until(again, "the backup goes on")
         if name == "fenced":
-            client.write(client.open_session(group).name, "a.raw", data)
+            session = when_available(lambda: client.open_session(group))
+            client.write(session.name, "a.raw", data)
             return
-        self.assert_restores(client, {f"{name}/archives/a.raw": data})
+        # Ingest may not have found the way back to all it asks yet.
+        when_available(lambda: self.assert_restores(
+            client, {f"{name}/archives/a.raw": data}))
         # The oracle of this case restores images by `cairn`.
         self.cairn.run("forget", name, "--trash-time=0")
 
