@@ -248,7 +248,28 @@ class Partition(GcCase):
         ended = self.end_of(task)
         self.assertIn(ended["state"], ("succeeded", "failed"), ended)
         self.finish(write, group, data)
+        self.heal()
         self.assert_quiet_gc_is_exact()
+
+    def heal(self):
+        """Until all find each other again, and no lease is left that could
+        not be given back."""
+
+        def is_quiet():
+            out, _ = self.cairn.run("status", "--output-format", "json",
+                                    code=None)
+            shown = json.loads(out or b"{}")
+            return (shown.get("datastores")
+                    and all(s["ready"] for s in shown["services"])
+                    and not any(d["live_leases"] for d in shown["datastores"]))
+
+        def finds_both():
+            with self.cairn.start("gc", "--dry-run") as plan:
+                plan.communicate()
+            return plan.returncode == 0
+
+        wait_until(is_quiet, "what broke off has no lease", seconds=120)
+        wait_until(finds_both, "maintenance finds index and chunk_storage")
 
     def stays_so(self, seconds):
         with self.assertRaises(AssertionError):
