@@ -169,16 +169,20 @@ def compare(options):
         print_section("stages, one core", stages.table(report["stages"]))
     found = figures.figures(summary.summarize(report["samples"]), sizes,
                             values)
-    print_section("figures to reach", figures.figure_table(found))
-    report["figures"] = [figure._asdict() | {"holds": figure.holds}
-                         for figure in found]
+    add_figures(report, found)
     return report
 
 
-def main():
-    options = parse(sys.argv[1:])
+def add_figures(report, found):
+    print_section("figures to reach", figures.figure_table(found))
+    report["figures"] = [figure._asdict() | {"holds": figure.holds}
+                         for figure in found]
+
+
+def run(options, measure):
+    """Measures, and keeps the report as JSON; the exit code."""
     os.makedirs(options.folder, exist_ok=True)
-    report = compare(options)
+    report = measure(options)
     if options.json:
         pathlib.Path(options.json).write_text(
             json.dumps(report, indent=2) + "\n")
@@ -189,4 +193,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(parse(sys.argv[1:]), compare))

@@ -11,18 +11,16 @@ row is.
 """
 
 import argparse
-import json
 import os
-import pathlib
 import shutil
 import sys
 import tempfile
 import traceback
 
-import figures
 import machine
 import maintenance_figures
-from compare import default_folder, print_section, words_of
+from compare import (add_figures, default_folder, print_section, run,
+                     words_of)
 from maintenance_rows import MEASURES, TOOLS
 from peers import PEERS
 from saved_tool import Bench
@@ -85,24 +83,9 @@ def measure_all(options):
         bench.close()
         shutil.rmtree(folder, ignore_errors=True)
     found = maintenance_figures.figures(report["values"])
-    print_section("figures to reach", figures.figure_table(found))
-    report["figures"] = [figure._asdict() | {"holds": figure.holds}
-                         for figure in found]
+    add_figures(report, found)
     return report
 
 
-def main():
-    options = parse(sys.argv[1:])
-    os.makedirs(options.folder, exist_ok=True)
-    report = measure_all(options)
-    if options.json:
-        pathlib.Path(options.json).write_text(
-            json.dumps(report, indent=2) + "\n")
-    if report["failures"]:
-        print_section("FAILED", report["failures"])
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(parse(sys.argv[1:]), measure_all))

@@ -11,7 +11,6 @@ no byte is wrong. Unknown outcomes are settled by asking again: sessions are
 resumed where they are durable, or aborted. Exits with 1 on any complaint.
 """
 
-import argparse
 import itertools
 import os
 import pathlib
@@ -30,6 +29,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 
 from client import Client, model, when_available  # noqa: E402
+from lab_main import run_lab  # noqa: E402
 from loop_disk import LoopDisk  # noqa: E402
 from oracle import Attempt, Oracle, content  # noqa: E402
 from suite import Suite, binaries_from  # noqa: E402
@@ -254,28 +254,5 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def parse():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fault", choices=("kill", "power"), required=True)
-    parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--split", action="store_true")
-    parser.add_argument("--disk", choices=("ext4", "xfs"), default="ext4")
-    parser.add_argument("--seed", type=int, default=int(
-        os.environ.get("CAIRN_TEST_SEED", uuid.uuid4().int % (1 << 32))))
-    parser.add_argument("--binaries", default=os.environ.get(
-        "CAIRN_BINARIES", "bazel-bin"))
-    return parser.parse_args()
-
-
-def main():
-    options = parse()
-    print(f"seed {options.seed}", flush=True)
-    lab = Lab(options)
-    try:
-        return lab.run()
-    finally:
-        lab.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_lab(Lab, ("kill", "power"), "--runs", 30))

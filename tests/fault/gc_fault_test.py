@@ -165,6 +165,7 @@ class OldIndex(GcCase):
         before = {path: path.read_bytes()
                   for path in pack_files(self.suite.data)}
         self.suite.start(wait=False)
+        self.wait_for_peers()
         error = self.cairn.error(REFUSED, "gc", "--wait", "--live-percent=100",
                                  "--allow-empty")
         self.assertRegex(error, "behind|older copy|old copy")
@@ -263,13 +264,8 @@ class Partition(GcCase):
                     and all(s["ready"] for s in shown["services"])
                     and not any(d["live_leases"] for d in shown["datastores"]))
 
-        def finds_both():
-            with self.cairn.start("gc", "--dry-run") as plan:
-                plan.communicate()
-            return plan.returncode == 0
-
         wait_until(is_quiet, "what broke off has no lease", seconds=120)
-        wait_until(finds_both, "maintenance finds index and chunk_storage")
+        self.wait_for_peers()
 
     def stays_so(self, seconds):
         with self.assertRaises(AssertionError):

@@ -14,7 +14,6 @@ the oracle reads those itself (tests/harness/live_bytes.py). With --fault=power
 each pause begins with a power cut. Exits with 1 on any complaint.
 """
 
-import argparse
 import collections
 import contextlib
 import datetime
@@ -31,13 +30,13 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 
 from cli import Cli  # noqa: E402
 from client import Client  # noqa: E402
+from lab_main import run_lab  # noqa: E402
 from live_bytes import check_live  # noqa: E402
 from loop_disk import LoopDisk  # noqa: E402
 from oracle import content  # noqa: E402
@@ -604,29 +603,5 @@ class Killer(Loop):
                                   "by itself")
 
 
-def parse():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fault", choices=("kill", "power", "none"),
-                        default="kill")
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--split", action="store_true")
-    parser.add_argument("--disk", choices=("ext4", "xfs"), default="ext4")
-    parser.add_argument("--seed", type=int, default=int(
-        os.environ.get("CAIRN_TEST_SEED", uuid.uuid4().int % (1 << 32))))
-    parser.add_argument("--binaries", default=os.environ.get(
-        "CAIRN_BINARIES", "bazel-bin"))
-    return parser.parse_args()
-
-
-def main():
-    options = parse()
-    print(f"seed {options.seed}", flush=True)
-    lab = Lab(options)
-    try:
-        return lab.run()
-    finally:
-        lab.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_lab(Lab, ("kill", "power", "none"), "--seconds", 600.0))

@@ -133,6 +133,17 @@ class GcCase(CliCase):
 
     # --- processes ---
 
+    def wait_for_peers(self):
+        """Until maintenance has found index and chunk_storage again: a gc that
+        comes earlier fails."""
+
+        def finds_both():
+            with self.cairn.start("gc", "--dry-run") as plan:
+                plan.communicate()
+            return plan.returncode in (0, REFUSED)
+
+        wait_until(finds_both, "maintenance finds index and chunk_storage")
+
     def restart(self, name, number=signal.SIGKILL):
         self.suite.kill([name], number)
         self.suite.start([name])
