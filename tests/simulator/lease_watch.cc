@@ -11,7 +11,7 @@ namespace cairn::simulator {
 void LeaseWatch::NoteGrant(absl::Duration begin,
                            const absl::StatusOr<Lease>& lease,
                            const std::vector<LeaseClaim>& claims) {
-  if (!lease.ok()) return;
+  if (!lease.ok() || released_.contains(lease->id)) return;
   const auto found = leases_.find(lease->id);
   if (found != leases_.end() && IsLive(found->second)) {
     // The same lease again starts its ttl anew.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ class LeaseWatch {
   // An unbroken lease cannot have expired.
   void NoteRenewal(absl::Duration begin, const Uuid& id,
                    const absl::StatusOr<Lease>& lease);
-  // May be released from now on.
-  void NoteRelease(const Uuid& id) { leases_.erase(id); }
+  // May be released from now on, also once it has been granted anew: the
+  // request may arrive late.
+  void NoteRelease(const Uuid& id) {
+    leases_.erase(id);
+    released_.insert(id);
+  }
 
   // The session's, or a reader's.
   bool IsUnbroken(const Uuid& id) const;
@@ -52,6 +57,7 @@ class LeaseWatch {
   Scheduler* const scheduler_;
   Verdict* const verdict_;
   std::map<Uuid, Watched> leases_;
+  std::set<Uuid> released_;
 };
 
 }  // namespace cairn::simulator
