@@ -27,10 +27,10 @@ namespace {
 constexpr size_t kPageSize = 2;  // small, so that clients must page
 constexpr int64_t kStart = 1'700'000'000;
 
-// How often a watch of a task that does nothing looks whether it is still
-// wanted.
 // Versions count the changes of all tasks since the start of a server.
 constexpr uint64_t kFirstVersion = 100;
+// How often a watch of a task that does nothing looks whether it is still
+// wanted.
 constexpr absl::Duration kPoll = absl::Milliseconds(20);
 
 Status Fail(absl::StatusCode code, const std::string& text,
