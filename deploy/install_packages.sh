@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Installs what Debian 12 needs to build and test this tree.
 #
-#   deploy/install_packages.sh [build|test|all|benchmark]      default: all
+#   deploy/install_packages.sh [build|image|test|all|benchmark]  default: all
 #
 #   build       compiler, Bazel, libraries: enough for `bazel build //...`
+#   image       build, and what the root of an image is made with
 #   test        what tests and checks call besides
-#   all         build and test
+#   all         image and test
 #   benchmark   the tools that tests/benchmark/compare.sh compares with; one
 #               that is not to be had is told, and is no failure
 #
 # Asks dpkg first and installs only what is missing, so that a second call
 # changes nothing and needs no network. Uses sudo if it is not root. Starts no
-# daemon that a package brings along.
+# daemon that a package brings along, and no Prometheus at the next boot: it
+# would have the port of the one of compose.yaml.
 set -euo pipefail
 
 readonly BUILD_PACKAGES=(
@@ -39,23 +41,49 @@ readonly BUILD_PACKAGES=(
   protobuf-compiler-grpc
 )
 
+readonly IMAGE_PACKAGES=(
+  binutils
+  ca-certificates
+  python3
+  tzdata
+)
+
 readonly TEST_PACKAGES=(
+  aardvark-dns
   acl
   attr
+  catatonit
   clang-format-14
   e2fsprogs
   git
+  iproute2
+  iptables
+  netavark
   openssl
   patch
+  podman
+  podman-compose
   prometheus
   python3-grpcio
+  python3-jsonschema
+  python3-pip
   python3-protobuf
+  python3-yaml
+  runc
   spin
   strace
+  systemd
   time
-  tzdata
   xfsprogs
+  yamllint
 )
+
+# The schemas of Kubernetes' API, which the manifests are held against: a
+# Python package of which only the data are read. Not in Debian.
+readonly SCHEMAS_FOLDER=/usr/local/share/cairn-test
+readonly SCHEMAS="kubernetes-validate==1.37.0"
+readonly SCHEMAS_SHA256=\
+85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
 
 readonly BENCHMARK_PACKAGES=(
   borgbackup
@@ -114,15 +142,38 @@ forbid_daemons() {
   fi
 }
 
+# Fetches the schemas unless they are there. Where PyPI is not reached, the
+# test that needs them skips and says so.
+fetch_schemas() {
+  local name="kubernetes_validate-${SCHEMAS##*=}-py3-none-any.whl"
+  local wheel="$SCHEMAS_FOLDER/$name"
+  if [[ -e "$wheel" ]]; then return; fi
+  local scratch
+  scratch="$(mktemp -d)"
+  if echo "$SCHEMAS --hash=sha256:$SCHEMAS_SHA256" >"$scratch/wanted" &&
+    /usr/bin/python3 -m pip download -q --no-deps --only-binary=:all: \
+      --require-hashes -r "$scratch/wanted" -d "$scratch"; then
+    as_root install -D -m 644 "$scratch"/*.whl "$wheel"
+    echo "fetched $SCHEMAS"
+  else
+    echo "not to be had here: $SCHEMAS of PyPI" >&2
+  fi
+  rm -r "$scratch"
+}
+
 main() {
   local packages=()
   case "${1:-all}" in
     build) packages=("${BUILD_PACKAGES[@]}") ;;
+    image) packages=("${BUILD_PACKAGES[@]}" "${IMAGE_PACKAGES[@]}") ;;
     test) packages=("${TEST_PACKAGES[@]}") ;;
-    all) packages=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
+    all)
+      packages=("${BUILD_PACKAGES[@]}" "${IMAGE_PACKAGES[@]}"
+        "${TEST_PACKAGES[@]}")
+      ;;
     benchmark) packages=("${BENCHMARK_PACKAGES[@]}") ;;
     *)
-      echo "usage: $0 [build|test|all|benchmark], got: $1" >&2
+      echo "usage: $0 [build|image|test|all|benchmark], got: $1" >&2
       exit 2
       ;;
   esac
@@ -131,18 +182,29 @@ main() {
   mapfile -t missing < <(missing_packages "${packages[@]}")
   if ((${#missing[@]} == 0)); then
     echo "all ${#packages[@]} packages are installed"
-    return
+  else
+    install_missing "${1:-all}" "${missing[@]}"
   fi
-  echo "installing ${#missing[@]} of ${#packages[@]} packages: ${missing[*]}"
+  case "${1:-all}" in test | all) fetch_schemas ;; esac
+}
+
+# install_missing SET PACKAGE...
+install_missing() {
+  local missing=("${@:2}")
+  echo "installing ${#missing[@]} packages: ${missing[*]}"
   forbid_daemons
   local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
   as_root "${apt[@]}" update
-  if [[ "${1:-all}" == benchmark ]]; then
+  if [[ "$1" == benchmark ]]; then
     mapfile -t missing < <(available_packages "${missing[@]}")
     ((${#missing[@]})) || return 0
   fi
   as_root env DEBIAN_FRONTEND=noninteractive \
     "${apt[@]}" install --no-install-recommends "${missing[@]}"
+  # One that was there before is somebody's.
+  if [[ " ${missing[*]} " == *" prometheus "* ]]; then
+    as_root systemctl --quiet disable prometheus.service
+  fi
 }
 
 main "$@"

@@ -17,8 +17,10 @@
 #include "client/posix/interrupt.h"
 #include "client/remote/grpc_connection.h"
 #include "client/remote/maintenance_remote.h"
+#include "client/remote/token_remote.h"
 #include "common/model/names.h"
 #include "common/time/clock.h"
+#include "common/trace/trace_context.h"
 
 namespace cairn::client {
 
@@ -72,25 +74,32 @@ class CommandContext {
   absl::StatusOr<CatalogRemote*> catalog();
   absl::StatusOr<BackupRemote*> backup();
   absl::StatusOr<MaintenanceRemote*> maintenance();
+  absl::StatusOr<TokenRemote*> tokens();
 
   // What the document of an error carries besides the error, for scripts.
   Json& error_document() { return error_document_; }
   // `error` as it is told: one about the way to a server names the server that
   // was asked, and maintenance that is not there how to say where it is.
   absl::Status Explain(const absl::Status& error);
+  // Under which id the servers' logs have the calls of this command; empty
+  // while it has asked none.
+  std::string trace_id() const;
 
  private:
   absl::Status Connect();
-  ConnectionOptions Connection(const std::string& server) const;
+  // Reads the token file, where there is one.
+  absl::StatusOr<ConnectionOptions> Connection(const std::string& server);
 
   const Console& console_;
   const GlobalFlags& flags_;
   absl::BitGenRef random_;
   bool stdout_carries_data_ = false;
+  std::optional<TraceContext> trace_;  // set by the first connection
   std::optional<Settings> settings_;
   std::unique_ptr<RateLimiter> limiter_;
   std::optional<Remotes> remotes_;
   std::unique_ptr<MaintenanceRemote> maintenance_;
+  std::unique_ptr<TokenRemote> tokens_;
   Json error_document_ = Json::object();
 };
 

@@ -8,6 +8,7 @@
 #include "client/posix/local_error.h"
 #include "client/transfer/publish_unknown.h"
 #include "common/status/reason.h"
+#include "common/token/token_reasons.h"
 
 namespace cairn::client {
 namespace {
@@ -69,6 +70,11 @@ constexpr ReasonRow kReasons[] = {
     {reason::kRequestIdReused, kExitUsage,
      "give another --request-id, or none; `cairn task show` tells what the "
      "task of this one does"},
+    {reason::kTokenExists, kExitRefused,
+     "`cairn token list` shows it; revoke it with `cairn token revoke`, or "
+     "choose another name"},
+    {reason::kTokenUnknown, kExitNotFound,
+     "`cairn token list` shows the tokens"},
     {kNoMaintenance, kExitUsage,
      "name where maintenance is with --maintenance-server (or "
      "CAIRN_MAINTENANCE_SERVER, or maintenance_server of the profile), such as "
@@ -151,8 +157,8 @@ std::string NextStep(const absl::Status& status) {
     case kExitBusy:
       return "wait a minute and try again";
     case kExitNotAllowed:
-      return "check the credentials (--tls-cert, --tls-key, the user of the "
-             "unix socket) and what they may do";
+      return "check the credentials (--token-file, --tls-cert and --tls-key, "
+             "the user of the unix socket) and what they may do";
     case kExitDamaged:
       return "restore another snapshot, and have the datastore verified";
     case kExitRefused:

@@ -14,6 +14,7 @@
 #include "client/cli/commands/forget.h"
 #include "client/cli/commands/gc.h"
 #include "client/cli/commands/group.h"
+#include "client/cli/commands/health.h"
 #include "client/cli/commands/inspect.h"
 #include "client/cli/commands/job.h"
 #include "client/cli/commands/lease.h"
@@ -23,6 +24,7 @@
 #include "client/cli/commands/snapshot.h"
 #include "client/cli/commands/status.h"
 #include "client/cli/commands/task.h"
+#include "client/cli/commands/token.h"
 #include "client/cli/commands/verify.h"
 #include "client/cli/commands/version.h"
 #include "client/cli/render/format.h"
@@ -45,8 +47,8 @@ void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
              "unix:/run/cairn/cairnd.sock if it is there, else "
              "127.0.0.1:9440]");
   AddSetting(app, "--maintenance-server", &flags->settings.maintenance_server,
-             "where prune, gc, verify, task and job go, if it is not the "
-             "server: of four services the address of maintenance "
+             "where prune, gc, verify, task, job and token go, if it is not "
+             "the server: of four services the address of maintenance "
              "[CAIRN_MAINTENANCE_SERVER]");
   AddSetting(app, "--tls-ca", &flags->settings.tls_ca,
              "PEM file of the authority to trust [CAIRN_TLS_CA]");
@@ -54,6 +56,9 @@ void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
              "PEM file of this client's certificate [CAIRN_TLS_CERT]");
   AddSetting(app, "--tls-key", &flags->settings.tls_key,
              "PEM file of its key [CAIRN_TLS_KEY]");
+  AddSetting(app, "--token-file", &flags->settings.token_file,
+             "file, mode 0600 or less, with the token that every call shows; "
+             "over TLS --tls-ca alone is enough then [CAIRN_TOKEN_FILE]");
   AddSetting(app, "--datastore", &flags->settings.datastore,
              "datastore to work in [CAIRN_DATASTORE; default: default]");
   AddSetting(app, "--namespace", &flags->settings.name_space,
@@ -72,6 +77,8 @@ void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
 std::string Footer() {
   return absl::StrCat(
       "A flag goes before its environment variable, that before the profile.\n"
+      "TRACEPARENT (W3C) in the environment names the request that the servers "
+      "log.\n"
       "\n",
       ExitCodeTable(),
       "\nExample:\n"
@@ -114,7 +121,9 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   AddVerifyCommand(app.get(), chosen);
   AddTaskCommand(app.get(), chosen);
   AddJobCommand(app.get(), chosen);
+  AddTokenCommand(app.get(), chosen);
   AddStatusCommand(app.get(), chosen);
+  AddHealthCommand(app.get(), chosen);
   AddInspectCommand(app.get(), chosen);
   AddExtractCommand(app.get(), chosen);
   AddBenchmarkCommand(app.get(), chosen);
@@ -125,13 +134,15 @@ std::unique_ptr<CLI::App> MakeApp(GlobalFlags* flags, Action* chosen) {
   return app;
 }
 
-// Two lines for people, and on `out`, unless it is null, the document that
+// Two lines for people, a third one with the id that the servers' logs have
+// it under if any was asked, and on `out`, unless it is null, the document that
 // scripts wait for: `document` with the error.
 int PrintError(const absl::Status& error, int exit_code,
-               const std::string& next, Json document, std::ostream* out,
-               const Console& console) {
+               const std::string& next, const std::string& trace_id,
+               Json document, std::ostream* out, const Console& console) {
   *console.err << "cairn: " << Printable(error.message()) << "\n"
                << "next: " << next << "\n";
+  if (!trace_id.empty()) *console.err << "trace: " << trace_id << "\n";
   if (out != nullptr) {
     const std::optional<Reason> reason = ReasonOf(error);
     document["error"] = {
@@ -140,6 +151,7 @@ int PrintError(const absl::Status& error, int exit_code,
         {"reason", reason.has_value() ? Json(reason->code) : Json(nullptr)},
         {"message", std::string(error.message())},
         {"next", next}};
+    if (!trace_id.empty()) document["error"]["trace_id"] = trace_id;
     *out << Print(document);
   }
   return exit_code;
@@ -169,7 +181,7 @@ int RunProgram(const std::vector<std::string>& arguments,
     std::replace(message.begin(), message.end(), '\n', ' ');
     return PrintError(
         absl::InvalidArgumentError(message), kExitUsage,
-        "see `cairn --help`, or `cairn COMMAND --help`", Json::object(),
+        "see `cairn --help`, or `cairn COMMAND --help`", "", Json::object(),
         flags.output_format == "json" ? console.out : nullptr, console);
   }
   CommandContext context(console, flags, random);
@@ -183,7 +195,8 @@ int RunProgram(const std::vector<std::string>& arguments,
       error = absl::CancelledError("interrupted");
     }
     return PrintError(error, ExitCodeOf(error), NextStep(error),
-                      context.error_document(), document, console);
+                      context.trace_id(), context.error_document(), document,
+                      console);
   }
   if (!console.out->good()) {
     *console.err << "cairn: stdout: cannot write the result\n"

@@ -375,6 +375,8 @@ TEST_F(ProgramTest, UsageErrorsAreTwo) {
            {"benchmark", "--restore", "host/a/latest"},
            {"status", "--output-format", "xml"},
            {"status", "--namespace", "../x", "extra"},
+           {"health", "--timeout", "0"},
+           {"health", "--timeout", "soon"},
            {"completion", "tcsh"}}) {
     EXPECT_EQ(Run(arguments), 2) << err();
     EXPECT_THAT(err(), AllOf(StartsWith("cairn: "), HasSubstr("\nnext: ")));
@@ -556,6 +558,7 @@ TEST_F(ProgramTest, HelpTeaches) {
                                              {"prune"},
                                              {"prune", "simulate"},
                                              {"status"},
+                                             {"health"},
                                              {"benchmark"},
                                              {"version"},
                                              {"completion"}}) {

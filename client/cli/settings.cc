@@ -28,13 +28,14 @@ struct Key {
   Field field;
 };
 
-constexpr std::array<Key, 8> kKeys = {{
+constexpr std::array<Key, 9> kKeys = {{
     {"server", "CAIRN_SERVER", &SettingSource::server},
     {"maintenance_server", "CAIRN_MAINTENANCE_SERVER",
      &SettingSource::maintenance_server},
     {"tls_ca", "CAIRN_TLS_CA", &SettingSource::tls_ca},
     {"tls_cert", "CAIRN_TLS_CERT", &SettingSource::tls_cert},
     {"tls_key", "CAIRN_TLS_KEY", &SettingSource::tls_key},
+    {"token_file", "CAIRN_TOKEN_FILE", &SettingSource::token_file},
     {"datastore", "CAIRN_DATASTORE", &SettingSource::datastore},
     {"namespace", "CAIRN_NAMESPACE", &SettingSource::name_space},
     {"rate", "CAIRN_RATE", &SettingSource::rate},
@@ -183,6 +184,12 @@ Settings MergeSettings(const SettingSource& flags,
     }
     if (source->server.has_value()) break;
   }
+  std::optional<std::string> token_file =
+      flags.token_file ? flags.token_file : environment.token_file;
+  if (!token_file && !flags.server && !environment.server) {
+    token_file = profile.token_file;
+  }
+  settings.token_file = AbsolutePath(token_file.value_or(""));
   settings.tls_ca = AbsolutePath(pick(&SettingSource::tls_ca).value_or(""));
   settings.tls_cert = AbsolutePath(pick(&SettingSource::tls_cert).value_or(""));
   settings.tls_key = AbsolutePath(pick(&SettingSource::tls_key).value_or(""));

@@ -16,6 +16,7 @@ struct SettingSource {
   std::optional<std::string> tls_ca;
   std::optional<std::string> tls_cert;
   std::optional<std::string> tls_key;
+  std::optional<std::string> token_file;
   std::optional<std::string> datastore;
   std::optional<std::string> name_space;
   std::optional<std::string> rate;
@@ -30,6 +31,7 @@ struct Settings {
   std::string tls_ca;
   std::string tls_cert;
   std::string tls_key;
+  std::string token_file;  // empty: no token is shown
   std::string datastore;
   std::string name_space;  // "a/b"; empty: the root
   // Bytes a second that a backup or a restore may move, as people write it;
@@ -47,8 +49,8 @@ using GetEnvironment =
     std::function<std::optional<std::string>(const std::string& name)>;
 
 // CAIRN_SERVER, CAIRN_MAINTENANCE_SERVER, CAIRN_TLS_CA, CAIRN_TLS_CERT,
-// CAIRN_TLS_KEY, CAIRN_DATASTORE, CAIRN_NAMESPACE and CAIRN_RATE. An empty
-// value counts as unset.
+// CAIRN_TLS_KEY, CAIRN_TOKEN_FILE, CAIRN_DATASTORE, CAIRN_NAMESPACE and
+// CAIRN_RATE. An empty value counts as unset.
 SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
 
 // The profile `name` of a YAML text of this form:
@@ -59,6 +61,7 @@ SettingSource SettingsFromEnvironment(const GetEnvironment& environment);
 //     tls_ca: /etc/cairn/ca.pem
 //     tls_cert: /etc/cairn/web1.pem
 //     tls_key: /etc/cairn/web1.key
+//     token_file: /etc/cairn/web1.token
 //     datastore: default
 //     namespace: servers/web
 //     rate: 50MiB
@@ -77,7 +80,8 @@ absl::StatusOr<SettingSource> LoadProfile(
 // Flag before environment before profile before default. The default server
 // is the socket kDefaultSocket if there is one, else kDefaultAddress. That of
 // maintenance is the server, unless it is named by what names the server or
-// goes before it: the profile of one suite says nothing of another.
+// goes before it: the profile of one suite says nothing of another. For the
+// same reason the token of a profile is shown to its own server alone.
 Settings MergeSettings(const SettingSource& flags,
                        const SettingSource& environment,
                        const SettingSource& profile);

@@ -83,6 +83,22 @@ TEST(MergeSettingsTest, MaintenanceOfAnotherServerIsNotTaken) {
   EXPECT_EQ(MergeSettings({}, {}, profile).maintenance_server, "a:4");
 }
 
+TEST(MergeSettingsTest, TheTokenOfAProfileIsForItsServerAlone) {
+  SettingSource flags, environment, profile;
+  profile.server = "a:1";
+  profile.token_file = "/profile";
+  EXPECT_EQ(MergeSettings({}, {}, profile).token_file, "/profile");
+  flags.server = "b:1";
+  EXPECT_EQ(MergeSettings(flags, {}, profile).token_file, "");
+  EXPECT_EQ(MergeSettings({}, flags, profile).token_file, "");
+  // One that was named for this run goes where this run goes.
+  environment.token_file = "/environment";
+  EXPECT_EQ(MergeSettings(flags, environment, profile).token_file,
+            "/environment");
+  flags.token_file = "/flag";
+  EXPECT_EQ(MergeSettings(flags, environment, profile).token_file, "/flag");
+}
+
 TEST(MergeSettingsTest, PathsBecomeAbsolute) {
   SettingSource flags;
   flags.server = "unix:run/socket";
@@ -100,6 +116,7 @@ TEST(SettingsFromEnvironmentTest, ReadsAllVariables) {
                                            {"CAIRN_TLS_CA", "ca"},
                                            {"CAIRN_TLS_CERT", "cert"},
                                            {"CAIRN_TLS_KEY", ""},
+                                           {"CAIRN_TOKEN_FILE", "token"},
                                            {"CAIRN_DATASTORE", "d"},
                                            {"CAIRN_NAMESPACE", "n"},
                                            {"CAIRN_RATE", "1MiB"}}));
@@ -108,6 +125,7 @@ TEST(SettingsFromEnvironmentTest, ReadsAllVariables) {
   EXPECT_EQ(source.tls_ca, "ca");
   EXPECT_EQ(source.tls_cert, "cert");
   EXPECT_EQ(source.tls_key, std::nullopt);
+  EXPECT_EQ(source.token_file, "token");
   EXPECT_EQ(source.datastore, "d");
   EXPECT_EQ(source.name_space, "n");
   EXPECT_EQ(source.rate, "1MiB");

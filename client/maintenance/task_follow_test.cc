@@ -68,6 +68,15 @@ class TaskFollowTest : public ::testing::Test {
   std::vector<std::string> lines_;
 };
 
+TEST_F(TaskFollowTest, GoesOnWhenAServerThatEndsGivesTheWatchUp) {
+  server_.SetScript({.lines = {"a", "b"}});
+  server_.SetFaults(
+      {.watch_cuts = 1, .watch_code = absl::StatusCode::kCancelled});
+  ASSERT_OK_AND_ASSIGN(const Task task, Follow(Start(), 0));
+  EXPECT_EQ(task.state(), maintenance::v1::TASK_STATE_SUCCEEDED);
+  EXPECT_THAT(lines_, ElementsAre("a", "b"));
+}
+
 TEST_F(TaskFollowTest, TellsEachLineOnceThroughBreaks) {
   server_.SetScript({.lines = {"a", "b", "c", "d", "e"}});
   server_.SetFaults({.watch_cuts = 4});

@@ -22,7 +22,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenGrpcChannel(
                    CreateChannel({.target = options.server,
                                   .tls_ca_file = options.tls_ca_file,
                                   .tls_cert_file = options.tls_cert_file,
-                                  .tls_key_file = options.tls_key_file}));
+                                  .tls_key_file = options.tls_key_file,
+                                  .bearer_token = options.bearer_token,
+                                  .trace_parent = options.trace_parent}));
   KeepCallbackThreads(channel);
   return channel;
 }

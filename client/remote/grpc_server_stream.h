@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "client/posix/interrupt.h"
 #include "client/remote/read_stream.h"
-#include "common/rpc/status_conversion.h"
+#include "common/rpc/peer_status.h"
 
 namespace cairn::client {
 
@@ -116,7 +116,7 @@ class GrpcServerStream final : public ReadStreamOf<Response>,
 
   void OnDone(const grpc::Status& status) override {
     absl::MutexLock lock(&mutex_);
-    status_ = FromGrpcStatus(status);
+    status_ = FromPeerStatus(status);
     ended_ = true;
   }
 

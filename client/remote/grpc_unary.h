@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/posix/interrupt.h"
-#include "common/rpc/status_conversion.h"
+#include "common/rpc/peer_status.h"
 #include "common/time/clock.h"
 
 namespace cairn::client {
@@ -45,7 +45,7 @@ absl::StatusOr<Response> CallUnary(const Clock& clock,
   if (interrupt != nullptr && interrupt->raised() && !result.ok()) {
     return interrupt->Check();
   }
-  if (!result.ok()) return FromGrpcStatus(result);
+  if (!result.ok()) return FromPeerStatus(result);
   return response;
 }
 

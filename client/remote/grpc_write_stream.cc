@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "common/rpc/status_conversion.h"
+#include "common/rpc/peer_status.h"
 
 namespace cairn::client {
 namespace {
@@ -162,7 +162,7 @@ class GrpcWriteStream final
   void OnDone(const grpc::Status& status) override {
     absl::MutexLock lock(&mutex_);
     state_.ended = true;
-    state_.status = FromGrpcStatus(status);
+    state_.status = FromPeerStatus(status);
     broken_ = true;
   }
 

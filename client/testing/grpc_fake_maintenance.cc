@@ -13,8 +13,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "cairn/maintenance/v1/task_service.grpc.pb.h"
+#include "cairn/maintenance/v1/token_service.grpc.pb.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
+#include "common/token/token_reasons.h"
+#include "common/token/token_text.h"
 
 namespace cairn::client {
 
@@ -78,6 +81,9 @@ struct FakeMaintenance::State {
   PruneOptions planned ABSL_GUARDED_BY(mutex);
   ListTasksRequest listed ABSL_GUARDED_BY(mutex);
   int watches ABSL_GUARDED_BY(mutex) = 0;
+  std::vector<Token> tokens ABSL_GUARDED_BY(mutex);
+  std::vector<CreateTokenRequest> token_requests ABSL_GUARDED_BY(mutex);
+  std::string authorization ABSL_GUARDED_BY(mutex);
 
   static bool Take(int* left) {
     if (*left <= 0) return false;
@@ -251,9 +257,7 @@ class FakeMaintenance::Tasks final : public TaskService::Service {
                                     : message.lines().rbegin()->sequence()));
       if (!writer->Write(message)) break;
       if (IsEnd(message.task().state())) return Status::OK;
-      if (CutsWatch(request->name())) {
-        return Status(grpc::StatusCode::UNAVAILABLE, "the watch broke");
-      }
+      if (CutsWatch(request->name())) return WatchCut();
       absl::MutexLock lock(&state_->mutex);
       bool never = false;
       if (message.lines_size() == 0) {
@@ -330,6 +334,12 @@ class FakeMaintenance::Tasks final : public TaskService::Service {
     FakeTask* const task = state_->Find(name);
     if (state_->faults.restarts && task != nullptr) task->proto.set_version(0);
     return true;
+  }
+
+  Status WatchCut() {
+    absl::MutexLock lock(&state_->mutex);
+    return Status(static_cast<grpc::StatusCode>(state_->faults.watch_code),
+                  "the watch broke");
   }
 
   template <typename Do>
@@ -436,11 +446,94 @@ class FakeMaintenance::Jobs final : public JobService::Service {
   State* const state_;
 };
 
+class FakeMaintenance::Tokens final : public TokenService::Service {
+ public:
+  explicit Tokens(State* state) : state_(state) {}
+
+  Status CreateToken(ServerContext* context, const CreateTokenRequest* request,
+                     CreateTokenResponse* response) override {
+    absl::MutexLock lock(&state_->mutex);
+    Note(*context);
+    if (Status out = state_->CheckAvailable(); !out.ok()) return out;
+    state_->token_requests.push_back(*request);
+    for (const Token& token : state_->tokens) {
+      if (token.name() != request->name() || token.has_revoke_time()) continue;
+      return Fail(absl::StatusCode::kAlreadyExists, "token exists",
+                  reason::kTokenExists);
+    }
+    Uuid id;
+    id.bytes[0] = static_cast<uint8_t>(state_->tokens.size());
+    Token token;
+    token.set_id(FormatTokenId(id));
+    token.set_name(request->name());
+    token.set_role(request->role());
+    token.set_scope(request->scope());
+    token.set_created_by("ann@unix");
+    token.set_state(TOKEN_STATE_ACTIVE);
+    token.mutable_create_time()->set_seconds(kStart);
+    if (!request->never_expires()) {
+      token.mutable_expire_time()->set_seconds(
+          kStart +
+          (request->has_lifetime() ? request->lifetime().seconds() : 7776000));
+    }
+    *response->mutable_token() = token;
+    response->set_text(
+        FormatTokenText(id, std::string(kTokenSecretBytes, '\1')));
+    state_->tokens.push_back(token);
+    return Status::OK;
+  }
+
+  Status ListTokens(ServerContext* context, const ListTokensRequest* request,
+                    ListTokensResponse* response) override {
+    absl::MutexLock lock(&state_->mutex);
+    Note(*context);
+    std::vector<Token> found;
+    for (const Token& token : state_->tokens) {
+      if (request->active_only() && token.has_revoke_time()) continue;
+      found.push_back(token);
+    }
+    response->set_next_page_token(
+        TakePage(found, request->page_token(),
+                 [&](const Token& token) { *response->add_tokens() = token; }));
+    return Status::OK;
+  }
+
+  Status RevokeToken(ServerContext* context, const RevokeTokenRequest* request,
+                     RevokeTokenResponse* response) override {
+    absl::MutexLock lock(&state_->mutex);
+    Note(*context);
+    for (Token& token : state_->tokens) {
+      if (token.name() != request->name() && token.id() != request->id()) {
+        continue;
+      }
+      token.set_state(TOKEN_STATE_REVOKED);
+      token.mutable_revoke_time()->set_seconds(kStart + 1);
+      *response->mutable_token() = token;
+      return Status::OK;
+    }
+    return Fail(absl::StatusCode::kNotFound, "no such token",
+                reason::kTokenUnknown);
+  }
+
+ private:
+  void Note(const ServerContext& context) {
+    state_->mutex.AssertHeld();
+    state_->authorization.clear();
+    for (const auto& [key, value] : context.client_metadata()) {
+      if (key != "authorization") continue;
+      state_->authorization.append(value.data(), value.size());
+    }
+  }
+
+  State* const state_;
+};
+
 FakeMaintenance::FakeMaintenance()
     : state_(std::make_unique<State>()),
       tasks_(std::make_unique<Tasks>(state_.get())),
-      jobs_(std::make_unique<Jobs>(state_.get())) {
-  socket_.Serve({tasks_.get(), jobs_.get()});
+      jobs_(std::make_unique<Jobs>(state_.get())),
+      tokens_(std::make_unique<Tokens>(state_.get())) {
+  socket_.Serve({tasks_.get(), jobs_.get(), tokens_.get()});
 }
 
 FakeMaintenance::~FakeMaintenance() { socket_.Stop(); }
@@ -480,6 +573,21 @@ ListTasksRequest FakeMaintenance::listed() const {
 int FakeMaintenance::watches() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->watches;
+}
+
+std::vector<Token> FakeMaintenance::tokens() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->tokens;
+}
+
+std::vector<CreateTokenRequest> FakeMaintenance::token_requests() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->token_requests;
+}
+
+std::string FakeMaintenance::authorization() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->authorization;
 }
 
 }  // namespace cairn::client

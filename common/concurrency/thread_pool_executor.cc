@@ -1,6 +1,8 @@
 #include "common/concurrency/thread_pool_executor.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,10 +20,17 @@ constexpr size_t kMaxThreadNameLength = 15;
 constexpr absl::Duration kAwaitStep = absl::Seconds(1);
 // Far enough to mean never, near enough for every clock's arithmetic.
 constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365 * 100);
+constexpr int kMaxNiceness = 19;
 
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(),
                      name.substr(0, kMaxThreadNameLength).c_str());
+}
+
+// Of Linux: each thread has its own. Never fails where it takes rank away; a
+// filter of system calls that does not know it leaves the thread as it is.
+void LowerRank(int niceness) {
+  if (niceness > 0) setpriority(PRIO_PROCESS, gettid(), niceness);
 }
 
 // steady_clock is CLOCK_MONOTONIC, as is Clock::Monotonic.
@@ -43,6 +52,11 @@ absl::StatusOr<std::unique_ptr<ThreadPoolExecutor>> ThreadPoolExecutor::Create(
     return absl::InvalidArgumentError(absl::StrCat(
         "executor ", options.name, " has a queue limit of 0, must be above"));
   }
+  if (options.niceness < 0 || options.niceness > kMaxNiceness) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("executor ", options.name, " has the niceness ",
+                     options.niceness, ", must be 0 to ", kMaxNiceness));
+  }
   std::unique_ptr<ThreadPoolExecutor> executor(
       new ThreadPoolExecutor(std::move(options)));
   RETURN_IF_ERROR(executor->Start());
@@ -50,23 +64,47 @@ absl::StatusOr<std::unique_ptr<ThreadPoolExecutor>> ThreadPoolExecutor::Create(
 }
 
 ThreadPoolExecutor::ThreadPoolExecutor(Options options)
-    : options_(std::move(options)) {}
+    : options_(std::move(options)), queue_limit_(options_.queue_limit) {}
 
 absl::Status ThreadPoolExecutor::Start() {
   std::lock_guard<std::mutex> join_lock(join_mutex_);
+  return AddWorkers(options_.threads);
+}
+
+absl::Status ThreadPoolExecutor::AddWorkers(int threads) {
   try {
-    threads_.reserve(options_.threads + 1);
-    threads_.emplace_back([this] { RunTimers(); });
-    for (int i = 0; i < options_.threads; ++i) {
-      threads_.emplace_back([this, i] { RunWorker(i); });
+    threads_.reserve(threads + 1);
+    if (threads_.empty()) threads_.emplace_back([this] { RunTimers(); });
+    while (workers_ < threads) {
+      threads_.emplace_back([this, i = workers_] { RunWorker(i); });
+      ++workers_;
     }
   } catch (const std::system_error& error) {
     // The destructor ends those that did start.
     return absl::ResourceExhaustedError(absl::StrCat(
         "executor ", options_.name, " got ", threads_.size(), " of ",
-        options_.threads + 1, " threads from the system: ", error.what()));
+        threads + 1, " threads from the system: ", error.what()));
   }
   return absl::OkStatus();
+}
+
+absl::Status ThreadPoolExecutor::EnsureThreads(int threads) {
+  if (threads > kMaxThreads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("executor ", options_.name, " is to have ", threads,
+                     " threads, at most ", kMaxThreads, " are allowed"));
+  }
+  std::lock_guard<std::mutex> join_lock(join_mutex_);
+  if (threads_.empty()) {
+    return absl::UnavailableError(
+        absl::StrCat("executor ", options_.name, " has been shut down"));
+  }
+  return AddWorkers(threads);
+}
+
+void ThreadPoolExecutor::SetQueueLimit(size_t queue_limit) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  queue_limit_ = queue_limit;
 }
 
 ThreadPoolExecutor::~ThreadPoolExecutor() { Shutdown(); }
@@ -95,7 +133,7 @@ absl::Status ThreadPoolExecutor::Schedule(Task task) {
       return absl::UnavailableError(
           absl::StrCat("executor ", options_.name, " is shutting down"));
     }
-    if (queued_plain_ >= options_.queue_limit) {
+    if (queued_plain_ >= queue_limit_) {
       return absl::ResourceExhaustedError(
           absl::StrCat("executor ", options_.name, " has ", queued_plain_,
                        " tasks waiting, which is its limit"));
@@ -178,6 +216,7 @@ size_t ThreadPoolExecutor::queued() const {
 
 void ThreadPoolExecutor::RunWorker(int index) {
   NameThisThread(absl::StrCat(options_.name, "-", index));
+  LowerRank(options_.niceness);
   for (;;) {
     Entry entry;
     {

@@ -21,7 +21,7 @@
 
 namespace cairn {
 
-// An Executor of a fixed number of threads, and one more that waits for
+// An Executor of a number of threads, and one more that waits for
 // timers and hands their tasks to the others. Timers run on CLOCK_MONOTONIC.
 //
 // Await looks at the monotonic clock too, but sleeps by Abseil's wall clock
@@ -33,6 +33,9 @@ class ThreadPoolExecutor final : public Executor {
     // Names the threads: "<name>-0", cut to 15 characters.
     std::string name = "worker";
     int threads = 4;  // 1..1024
+    // How much later than others the kernel runs its tasks where both want a
+    // core: 0 (as the rest of the process) to 19, as nice(1).
+    int niceness = 0;
     // Tasks that wait for a thread, those of timers not counted: each timer
     // belongs to an object whose number its owner bounds.
     size_t queue_limit = 1024;
@@ -60,6 +63,12 @@ class ThreadPoolExecutor final : public Executor {
   // Tasks that wait for a thread now.
   size_t queued() const;
 
+  // While it runs: from now on at least so many threads, and another limit of
+  // the queue. Threads are never taken away. InvalidArgument,
+  // ResourceExhausted: as Create.
+  absl::Status EnsureThreads(int threads);
+  void SetQueueLimit(size_t queue_limit);
+
  private:
   // A task, or the timer whose task is in due_tasks_ unless cancelled.
   struct Entry {
@@ -69,6 +78,8 @@ class ThreadPoolExecutor final : public Executor {
 
   explicit ThreadPoolExecutor(Options options);
   absl::Status Start();
+  // Up to `threads` of them. `join_mutex_` is held.
+  absl::Status AddWorkers(int threads);
   void RunWorker(int index);
   void RunTimers();
   void RunEntry(Entry entry);
@@ -84,6 +95,7 @@ class ThreadPoolExecutor final : public Executor {
   std::condition_variable timers_due_;  // the first timer or stopping_ changed
   std::condition_variable timer_done_;  // running_ lost one
   bool stopping_ = false;
+  size_t queue_limit_;
   // Set once the timer thread adds nothing more to queue_.
   bool timers_ended_ = false;
   std::deque<Entry> queue_;
@@ -94,8 +106,9 @@ class ThreadPoolExecutor final : public Executor {
   absl::flat_hash_map<TimerId, Task> due_tasks_;            // of queue_
   absl::flat_hash_map<TimerId, std::thread::id> running_;
 
-  std::mutex join_mutex_;  // serialises Shutdown; guards threads_
+  std::mutex join_mutex_;  // serialises Shutdown; guards what follows
   std::vector<std::thread> threads_;
+  int workers_ = 0;
 };
 
 }  // namespace cairn

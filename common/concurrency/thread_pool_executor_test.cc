@@ -1,6 +1,8 @@
 #include "common/concurrency/thread_pool_executor.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -57,6 +59,29 @@ TEST(ThreadPoolExecutorTest, RefusesBadOptions) {
   }
   EXPECT_THAT(ThreadPoolExecutor::Create({.queue_limit = 0}),
               StatusIs(absl::StatusCode::kInvalidArgument));
+  for (const int niceness : {-1, 20}) {
+    EXPECT_THAT(
+        ThreadPoolExecutor::Create({.name = "io", .niceness = niceness}),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("niceness")));
+  }
+}
+
+TEST(ThreadPoolExecutorTest, TasksRunWithItsNiceness) {
+  const int own = getpriority(PRIO_PROCESS, gettid());
+  for (const int niceness : {0, 7}) {
+    ASSERT_OK_AND_ASSIGN(
+        auto executor,
+        ThreadPoolExecutor::Create({.name = "t", .niceness = niceness}));
+    int seen = -1;
+    absl::Notification done;
+    ASSERT_OK(executor->Schedule([&] {
+      seen = getpriority(PRIO_PROCESS, gettid());
+      done.Notify();
+    }));
+    done.WaitForNotification();
+    EXPECT_EQ(seen, niceness == 0 ? own : niceness);
+  }
+  EXPECT_EQ(getpriority(PRIO_PROCESS, gettid()), own);
 }
 
 TEST(ThreadPoolExecutorTest, RunsTasksOnAllItsThreads) {
@@ -69,6 +94,46 @@ TEST(ThreadPoolExecutorTest, RunsTasksOnAllItsThreads) {
     }));
   }
   executor->Shutdown();
+}
+
+TEST(ThreadPoolExecutorTest, ThreadsAreAddedWhileItRuns) {
+  const auto executor = NewExecutor(1);
+  ASSERT_OK(executor->EnsureThreads(3));
+  // Fewer than there are: none is taken away.
+  ASSERT_OK(executor->EnsureThreads(2));
+  EXPECT_THAT(executor->EnsureThreads(1025),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  // None of them returns before all are there.
+  absl::Notification done;
+  std::atomic<int> here = 0;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(executor->Schedule([&] {
+      if (++here == 3) done.Notify();
+      done.WaitForNotification();
+    }));
+  }
+  done.WaitForNotification();
+  executor->Shutdown();
+  EXPECT_THAT(executor->EnsureThreads(4),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(ThreadPoolExecutorTest, TheLimitOfItsQueueMayChange) {
+  const auto executor = NewExecutor(1);
+  absl::Notification release;
+  absl::Notification running;
+  ASSERT_OK(executor->Schedule([&] {
+    running.Notify();
+    release.WaitForNotification();
+  }));
+  running.WaitForNotification();
+  executor->SetQueueLimit(1);
+  EXPECT_OK(executor->Schedule([] {}));
+  EXPECT_THAT(executor->Schedule([] {}),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  executor->SetQueueLimit(2);
+  EXPECT_OK(executor->Schedule([] {}));
+  release.Notify();
 }
 
 TEST(ThreadPoolExecutorTest, ThreadsAreNamed) {

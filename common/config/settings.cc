@@ -1,17 +1,21 @@
 #include "common/config/settings.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <ostream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/config/setting_text.h"
 #include "common/config/yaml_file.h"
 #include "common/log/log.h"
 #include "common/status/reason.h"
@@ -19,11 +23,6 @@
 
 namespace cairn {
 namespace {
-
-std::string EnvironmentName(const std::string& name) {
-  return absl::StrCat(
-      "CAIRN_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
-}
 
 std::vector<std::string> SplitList(const std::vector<std::string>& values) {
   std::vector<std::string> all;
@@ -36,34 +35,6 @@ std::vector<std::string> SplitList(const std::vector<std::string>& values) {
   return all;
 }
 
-bool IsName(std::string_view name) {
-  if (name.empty() || !absl::ascii_islower(name.front())) return false;
-  for (const char c : name) {
-    if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-') {
-      return false;
-    }
-  }
-  return true;
-}
-
-// A double-quoted scalar: right for every string.
-std::string YamlQuote(std::string_view value) {
-  std::string quoted = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      absl::StrAppend(
-          &quoted, "\\x",
-          absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
-
 absl::Status OutOfRange(std::string_view found, std::string_view allowed) {
   return absl::InvalidArgumentError(
       absl::StrCat("found '", found, "', allowed is ", allowed));
@@ -74,11 +45,25 @@ absl::Status OutOfRange(std::string_view found, std::string_view allowed) {
 struct Settings::Setting {
   std::string name;
   std::string help;
+  TakesEffect effect = TakesEffect::kRestart;
   std::string type;
+  std::string allowed;
   bool is_list = false;
   std::function<absl::Status(const std::vector<std::string>&)> parse;
   std::function<std::vector<std::string>()> format;
+  // Gives what puts the present value back.
+  std::function<std::function<void()>()> save;
+  std::function<void()> set_default;
+  // What the command line says; unset: nothing.
+  std::optional<std::vector<std::string>> flag;
   bool is_set = false;
+
+  // "[1 to 10, CAIRN_MAX_COUNT, reloadable]".
+  std::string Notes(std::string_view value) const {
+    return absl::StrCat(
+        "[", value, value.empty() ? "" : ", ", EnvironmentName(name), ", ",
+        effect == TakesEffect::kReload ? "reloadable" : "needs a restart", "]");
+  }
 };
 
 Settings::Settings(std::string program, std::string purpose,
@@ -88,21 +73,32 @@ Settings::Settings(std::string program, std::string purpose,
       version_(std::move(version)) {}
 Settings::~Settings() = default;
 
+template <typename T>
 void Settings::AddSetting(
-    const std::string& name, const std::string& help, const std::string& type,
-    bool is_list,
+    const std::string& name, T* field, const std::string& help,
+    TakesEffect effect, const std::string& type, const std::string& allowed,
     std::function<absl::Status(const std::vector<std::string>&)> parse,
     std::function<std::vector<std::string>()> format) {
-  CHECK(IsName(name)) << name;
+  CHECK(IsSettingName(name)) << name;
   for (const auto& other : settings_) CHECK(other->name != name) << name;
-  settings_.push_back(std::make_unique<Setting>(
-      Setting{name, help, type, is_list, std::move(parse), std::move(format)}));
+  auto added = std::make_unique<Setting>();
+  added->name = name;
+  added->help = help;
+  added->effect = effect;
+  added->type = type;
+  added->allowed = allowed;
+  added->is_list = std::is_same_v<T, std::vector<std::string>>;
+  added->parse = std::move(parse);
+  added->format = std::move(format);
+  added->save = [field] { return [field, value = *field] { *field = value; }; };
+  added->set_default = added->save();
+  settings_.push_back(std::move(added));
 }
 
 void Settings::Add(const std::string& name, std::string* field,
-                   const std::string& help) {
+                   const std::string& help, TakesEffect effect) {
   AddSetting(
-      name, help, "TEXT", false,
+      name, field, help, effect, "TEXT", "",
       [field](const std::vector<std::string>& values) {
         *field = values.back();
         return absl::OkStatus();
@@ -111,12 +107,13 @@ void Settings::Add(const std::string& name, std::string* field,
 }
 
 void Settings::Add(const std::string& name, bool* field,
-                   const std::string& help) {
+                   const std::string& help, TakesEffect effect) {
+  const std::string allowed = "true or false";
   AddSetting(
-      name, help, "true|false", false,
-      [field](const std::vector<std::string>& values) -> absl::Status {
+      name, field, help, effect, "true|false", allowed,
+      [=](const std::vector<std::string>& values) -> absl::Status {
         if (!absl::SimpleAtob(values.back(), field)) {
-          return OutOfRange(values.back(), "true or false");
+          return OutOfRange(values.back(), allowed);
         }
         return absl::OkStatus();
       },
@@ -124,14 +121,15 @@ void Settings::Add(const std::string& name, bool* field,
 }
 
 void Settings::Add(const std::string& name, int64_t* field, int64_t min,
-                   int64_t max, const std::string& help) {
+                   int64_t max, const std::string& help, TakesEffect effect) {
+  const std::string allowed = absl::StrCat(min, " to ", max);
   AddSetting(
-      name, help, "NUMBER", false,
+      name, field, help, effect, "NUMBER", allowed,
       [=](const std::vector<std::string>& values) -> absl::Status {
         int64_t number = 0;
         if (!absl::SimpleAtoi(values.back(), &number) || number < min ||
             number > max) {
-          return OutOfRange(values.back(), absl::StrCat(min, " to ", max));
+          return OutOfRange(values.back(), allowed);
         }
         *field = number;
         return absl::OkStatus();
@@ -141,17 +139,17 @@ void Settings::Add(const std::string& name, int64_t* field, int64_t min,
 
 void Settings::Add(const std::string& name, absl::Duration* field,
                    absl::Duration min, absl::Duration max,
-                   const std::string& help) {
+                   const std::string& help, TakesEffect effect) {
+  const std::string allowed =
+      absl::StrCat(absl::FormatDuration(min), " to ", absl::FormatDuration(max),
+                   ", as in 30s or 1h30m");
   AddSetting(
-      name, help, "DURATION", false,
+      name, field, help, effect, "DURATION", allowed,
       [=](const std::vector<std::string>& values) -> absl::Status {
         absl::Duration duration;
         if (!absl::ParseDuration(values.back(), &duration) || duration < min ||
             duration > max) {
-          return OutOfRange(
-              values.back(),
-              absl::StrCat(absl::FormatDuration(min), " to ",
-                           absl::FormatDuration(max), ", as in 30s or 1h30m"));
+          return OutOfRange(values.back(), allowed);
         }
         *field = duration;
         return absl::OkStatus();
@@ -162,15 +160,16 @@ void Settings::Add(const std::string& name, absl::Duration* field,
 }
 
 void Settings::AddBytes(const std::string& name, uint64_t* field, uint64_t min,
-                        uint64_t max, const std::string& help) {
+                        uint64_t max, const std::string& help,
+                        TakesEffect effect) {
+  const std::string allowed =
+      absl::StrCat(FormatByteSize(min), " to ", FormatByteSize(max));
   AddSetting(
-      name, help, "BYTES", false,
+      name, field, help, effect, "BYTES", allowed,
       [=](const std::vector<std::string>& values) -> absl::Status {
         ASSIGN_OR_RETURN(const uint64_t bytes, ParseByteSize(values.back()));
         if (bytes < min || bytes > max) {
-          return OutOfRange(
-              values.back(),
-              absl::StrCat(FormatByteSize(min), " to ", FormatByteSize(max)));
+          return OutOfRange(values.back(), allowed);
         }
         *field = bytes;
         return absl::OkStatus();
@@ -179,9 +178,9 @@ void Settings::AddBytes(const std::string& name, uint64_t* field, uint64_t min,
 }
 
 void Settings::Add(const std::string& name, std::vector<std::string>* field,
-                   const std::string& help) {
+                   const std::string& help, TakesEffect effect) {
   AddSetting(
-      name, help, "LIST", true,
+      name, field, help, effect, "LIST", "a list",
       [field](const std::vector<std::string>& values) {
         *field = SplitList(values);
         return absl::OkStatus();
@@ -194,6 +193,22 @@ absl::Status Settings::Assign(const Setting& setting,
                               const std::string& source) {
   return WithContext(setting.parse(values),
                      absl::StrCat("setting ", setting.name, " from ", source));
+}
+
+absl::Status Settings::ReadSources() {
+  for (const auto& setting : settings_) setting->is_set = false;
+  RETURN_IF_ERROR(ReadFlags());
+  RETURN_IF_ERROR(ReadEnvironment());
+  return config_.empty() ? absl::OkStatus() : ReadFile(config_);
+}
+
+absl::Status Settings::ReadFlags() {
+  for (const auto& setting : settings_) {
+    if (!setting->flag.has_value()) continue;
+    RETURN_IF_ERROR(Assign(*setting, *setting->flag, "--" + setting->name));
+    setting->is_set = true;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Settings::ReadEnvironment() {
@@ -232,10 +247,74 @@ absl::Status Settings::ReadFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-std::string Settings::ToYaml() const {
+absl::StatusOr<SettingChanges> Settings::Reload(
+    const std::function<absl::Status()>& validate) {
+  std::vector<std::function<void()>> undo;
+  for (const auto& setting : settings_) undo.push_back(setting->save());
+  absl::StatusOr<SettingChanges> changes = TryReload(validate);
+  if (!changes.ok()) {
+    for (const std::function<void()>& restore : undo) restore();
+  }
+  return changes;
+}
+
+absl::StatusOr<SettingChanges> Settings::TryReload(
+    const std::function<absl::Status()>& validate) {
+  struct Before {
+    std::vector<std::string> values;
+    std::function<void()> restore;
+  };
+  std::vector<Before> before;
+  for (const auto& setting : settings_) {
+    before.push_back({setting->format(), setting->save()});
+    setting->set_default();
+  }
+  RETURN_IF_ERROR(ReadSources());
+  RETURN_IF_ERROR(validate());
+  SettingChanges changes;
+  for (size_t i = 0; i < settings_.size(); ++i) {
+    const Setting& setting = *settings_[i];
+    if (setting.format() == before[i].values) continue;
+    if (setting.effect == TakesEffect::kReload) {
+      changes.taken.push_back(setting.name);
+    } else {
+      changes.need_restart.push_back(setting.name);
+      before[i].restore();
+    }
+  }
+  if (changes.need_restart.empty()) return changes;
+  RETURN_IF_ERROR(WithContext(
+      validate(), absl::StrCat("beside the present values of ",
+                               absl::StrJoin(changes.need_restart, ", "),
+                               ", which change with a restart only")));
+  return changes;
+}
+
+std::vector<std::string> Settings::UnknownVariables() const {
+  std::vector<std::string> unknown;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view name =
+        std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
+    if (!absl::StartsWith(name, "CAIRN_") || IsVariableOfOthers(name)) continue;
+    const bool known = std::any_of(
+        settings_.begin(), settings_.end(), [name](const auto& setting) {
+          return EnvironmentName(setting->name) == name;
+        });
+    if (!known) unknown.emplace_back(name);
+  }
+  std::sort(unknown.begin(), unknown.end());
+  return unknown;
+}
+
+std::string Settings::ToYaml() const { return ToYaml(""); }
+
+std::string Settings::ToYaml(std::string_view before_names) const {
   std::string yaml;
   for (const auto& setting : settings_) {
-    absl::StrAppend(&yaml, "# ", setting->help, "\n", setting->name, ":");
+    if (!yaml.empty()) yaml += '\n';
+    AppendComment(setting->help, &yaml);
+    AppendComment(setting->Notes(setting->allowed), &yaml);
+    absl::StrAppend(&yaml, before_names, setting->name, ":");
     const std::vector<std::string> values = setting->format();
     if (!setting->is_list) {
       absl::StrAppend(&yaml, " ", YamlQuote(values.front()), "\n");
@@ -251,32 +330,40 @@ std::string Settings::ToYaml() const {
   return yaml;
 }
 
+std::string Settings::ToExample() const {
+  return absl::StrCat(ExampleHeader(program_), "\n", ToYaml("#"));
+}
+
 absl::StatusOr<ParsedCommand> Settings::Parse(int argc, const char* const* argv,
                                               std::ostream& out) {
   CLI::App app(purpose_, program_);
   app.set_version_flag("--version", absl::StrCat(program_, " ", version_));
   app.footer(footer_);
-  std::string config;
   bool print = false;
-  app.add_option("--config", config, "YAML file of settings")
+  bool print_example = false;
+  app.add_option("--config", config_, "YAML file of settings")
       ->envname("CAIRN_CONFIG");
   app.add_flag("--print-config", print, "Print all settings as YAML and exit");
+  app.add_flag("--print-example-config", print_example,
+               "Print a file that explains every setting, and exit");
   app.add_flag("--check-config", check_only_,
                "Check all settings and exit with 0 if they are right");
-  std::vector<std::pair<Setting*, CLI::Option*>> options;
+  std::vector<CLI::Option*> options;
   std::vector<std::vector<std::string>> values(settings_.size());
   for (size_t i = 0; i < settings_.size(); ++i) {
-    Setting* const setting = settings_[i].get();
-    const std::string fallback = absl::StrJoin(setting->format(), ",");
+    const Setting& setting = *settings_[i];
+    const std::string fallback = absl::StrJoin(setting.format(), ",");
     CLI::Option* const option = app.add_option(
-        "--" + setting->name, values[i],
-        absl::StrCat(setting->help, " [", EnvironmentName(setting->name),
-                     fallback.empty() ? "" : ", default ", fallback, "]"));
-    option->type_name(setting->type)->expected(0, 1);
-    option->multi_option_policy(setting->is_list
+        "--" + setting.name, values[i],
+        absl::StrCat(setting.help, " ",
+                     setting.Notes(fallback.empty()
+                                       ? ""
+                                       : absl::StrCat("default ", fallback))));
+    option->type_name(setting.type)->expected(0, 1);
+    option->multi_option_policy(setting.is_list
                                     ? CLI::MultiOptionPolicy::TakeAll
                                     : CLI::MultiOptionPolicy::Throw);
-    options.emplace_back(setting, option);
+    options.push_back(option);
   }
   try {
     app.parse(argc, argv);
@@ -287,16 +374,17 @@ absl::StatusOr<ParsedCommand> Settings::Parse(int argc, const char* const* argv,
     return absl::InvalidArgumentError(
         absl::StrCat(error.what(), "; see --help"));
   }
+  if (print_example) {
+    out << ToExample();
+    return ParsedCommand::kExit;
+  }
   for (size_t i = 0; i < options.size(); ++i) {
-    auto& [setting, option] = options[i];
-    if (option->count() == 0) continue;
+    if (options[i]->count() == 0) continue;
     // "--name=" says that the value is empty.
     if (values[i].empty()) values[i].emplace_back();
-    RETURN_IF_ERROR(Assign(*setting, values[i], "--" + setting->name));
-    setting->is_set = true;
+    settings_[i]->flag = std::move(values[i]);
   }
-  RETURN_IF_ERROR(ReadEnvironment());
-  if (!config.empty()) RETURN_IF_ERROR(ReadFile(config));
+  RETURN_IF_ERROR(ReadSources());
   if (print) {
     out << ToYaml();
     return ParsedCommand::kExit;

@@ -1,7 +1,9 @@
 #include "common/config/settings.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "common/testing/status_matchers.h"
@@ -28,7 +30,8 @@ class SettingsTest : public ::testing::Test {
  protected:
   void TearDown() override {
     for (const char* name :
-         {"CAIRN_NAME", "CAIRN_LISTEN", "CAIRN_MAX_COUNT", "CAIRN_CONFIG"}) {
+         {"CAIRN_NAME", "CAIRN_LISTEN", "CAIRN_MAX_COUNT", "CAIRN_CONFIG",
+          "CAIRN_NMAE", "CAIRN_SERVER", "CAIRN_INDEX_PORT"}) {
       unsetenv(name);
     }
   }
@@ -38,9 +41,10 @@ class SettingsTest : public ::testing::Test {
     settings_ = std::make_unique<Settings>("cairn-test", "A test.", "1.2.3");
     settings_->Add("name", &fields_.name, "What it is called");
     settings_->Add("quick", &fields_.quick, "Whether to hurry");
-    settings_->Add("max-count", &fields_.count, 1, 10, "How many");
+    settings_->Add("max-count", &fields_.count, 1, 10, "How many",
+                   TakesEffect::kReload);
     settings_->Add("pause", &fields_.pause, absl::Seconds(1), absl::Hours(1),
-                   "How long");
+                   "How long", TakesEffect::kReload);
     settings_->AddBytes("size", &fields_.size, 1024, uint64_t{1} << 40,
                         "How large");
     settings_->Add("listen", &fields_.listen, "Where");
@@ -158,10 +162,104 @@ TEST_F(SettingsTest, ThePrintedConfigurationReadsBackTheSame) {
   EXPECT_EQ(settings_->ToYaml(), printed);
 }
 
+TEST_F(SettingsTest, TheExampleExplainsEverySettingAndChangesNone) {
+  ASSERT_THAT(Parse({"--print-example-config", "--name=x"}),
+              IsOkAndHolds(ParsedCommand::kExit));
+  const std::string example = out_.str();
+  EXPECT_THAT(example,
+              AllOf(HasSubstr("# How many\n# [1 to 10, CAIRN_MAX_COUNT, "
+                              "reloadable]\n#max-count: \"3\"\n"),
+                    HasSubstr("# [CAIRN_NAME, needs a restart]\n"
+                              "#name: \"default\"\n"),
+                    HasSubstr("#listen: [\"a\"]\n")));
+  ASSERT_OK(ParseFile(example));
+  EXPECT_EQ(fields_.name, "default");
+  // Without the marks it says the same.
+  const std::string defaults = settings_->ToYaml();
+  ASSERT_OK(
+      ParseFile(std::regex_replace(example, std::regex("\n#([a-z])"), "\n$1")));
+  EXPECT_EQ(settings_->ToYaml(), defaults);
+}
+
+TEST_F(SettingsTest, AReloadTakesWhatMayChangeAndNamesTheRest) {
+  ASSERT_OK(ParseFile("max-count: 4\nname: a\nsize: 2KiB"));
+  File("max-count: 5\nname: b\nsize: 2KiB");
+  ASSERT_OK_AND_ASSIGN(const SettingChanges changes,
+                       settings_->Reload([] { return absl::OkStatus(); }));
+  EXPECT_THAT(changes.taken, ElementsAre("max-count"));
+  EXPECT_THAT(changes.need_restart, ElementsAre("name"));
+  EXPECT_EQ(fields_.count, 5);
+  EXPECT_EQ(fields_.name, "a");
+  EXPECT_EQ(fields_.size, 2048u);
+}
+
+TEST_F(SettingsTest, AReloadKeepsThePrecedence) {
+  setenv("CAIRN_MAX_COUNT", "6", 1);
+  const std::string flag = "--config=" + File("pause: 1m\nmax-count: 4");
+  ASSERT_OK(Parse({flag.c_str(), "--pause=2m"}));
+  File("pause: 3m\nmax-count: 5");
+  ASSERT_OK_AND_ASSIGN(const SettingChanges changes,
+                       settings_->Reload([] { return absl::OkStatus(); }));
+  EXPECT_THAT(changes.taken, IsEmpty());
+  EXPECT_EQ(fields_.pause, absl::Minutes(2));
+  EXPECT_EQ(fields_.count, 6);
+}
+
+TEST_F(SettingsTest, AReloadOfWhatIsNoLongerSaidGivesTheDefault) {
+  ASSERT_OK(ParseFile("max-count: 4"));
+  File("");
+  ASSERT_OK(settings_->Reload([] { return absl::OkStatus(); }));
+  EXPECT_EQ(fields_.count, 3);
+}
+
+TEST_F(SettingsTest, AWrongFileIsRefusedAsAWhole) {
+  ASSERT_OK(ParseFile("max-count: 4"));
+  const auto fine = [] { return absl::OkStatus(); };
+  for (const char* text : {"max-count: 5\nnmae: x", "max-count: 5\nsize: 1",
+                           "max-count: 5\npause: soon", "max-count: ["}) {
+    File(text);
+    EXPECT_THAT(settings_->Reload(fine),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << text;
+    EXPECT_EQ(fields_.count, 4) << text;
+    EXPECT_EQ(fields_.size, 1u << 20) << text;
+  }
+  std::remove((directory_.path() + "/config.yaml").c_str());
+  EXPECT_THAT(settings_->Reload(fine), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(fields_.count, 4);
+}
+
+TEST_F(SettingsTest, AReloadIsRefusedWhereTheWholeWouldNotBeValid) {
+  ASSERT_OK(ParseFile("max-count: 4\nname: long"));
+  // More than four are for those with another name only, which waits for a
+  // restart.
+  const auto validate = [this] {
+    return fields_.count > 4 && fields_.name == "long"
+               ? absl::InvalidArgumentError("too many")
+               : absl::OkStatus();
+  };
+  File("max-count: 5\nname: short");
+  EXPECT_THAT(settings_->Reload(validate),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("name"), HasSubstr("too many"))));
+  EXPECT_EQ(fields_.count, 4);
+  EXPECT_EQ(fields_.name, "long");
+}
+
+TEST_F(SettingsTest, VariablesThatAreNoSettingAreTold) {
+  setenv("CAIRN_NMAE", "x", 1);
+  setenv("CAIRN_NAME", "x", 1);
+  setenv("CAIRN_SERVER", "unix:/s", 1);
+  setenv("CAIRN_INDEX_PORT", "tcp://10.0.0.1:9441", 1);
+  ASSERT_OK(Parse({}));
+  EXPECT_THAT(settings_->UnknownVariables(), ElementsAre("CAIRN_NMAE"));
+}
+
 TEST_F(SettingsTest, HelpNamesEverySettingWithItsVariable) {
   EXPECT_THAT(Parse({"--help"}), IsOkAndHolds(ParsedCommand::kExit));
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("--max-count"), HasSubstr("How many"),
-                                HasSubstr("CAIRN_MAX_COUNT")));
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("--max-count"), HasSubstr("How many"),
+                    HasSubstr("CAIRN_MAX_COUNT"), HasSubstr("reloadable")));
   EXPECT_THAT(Parse({"--version"}), IsOkAndHolds(ParsedCommand::kExit));
   EXPECT_THAT(out_.str(), HasSubstr("1.2.3"));
 }

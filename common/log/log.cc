@@ -8,12 +8,17 @@
 #include <cstdlib>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/config/version.h"
+#include "common/log/log_fields.h"
 #include "common/log/log_format.h"
+#include "common/log/log_limit.h"
 #include "common/time/clock.h"
+#include "common/trace/trace_context.h"
 
 namespace cairn {
 namespace {
@@ -43,6 +48,16 @@ struct FieldStack {
 };
 thread_local FieldStack field_stack;
 
+// Of the piece of work that this thread does; null: of none.
+thread_local LogFields* work_fields = nullptr;
+
+constexpr size_t kMaxWorkFields = 12;
+
+LogLimiter& TheLimiter() {
+  static LogLimiter* const limiter = new LogLimiter;
+  return *limiter;
+}
+
 void WriteToStderr(std::string line, absl::Mutex& mutex) {
   line.push_back('\n');
   absl::MutexLock lock(&mutex);
@@ -55,14 +70,9 @@ void WriteToStderr(std::string line, absl::Mutex& mutex) {
   }
 }
 
-void WriteLine(LogLevel level, std::string_view message) {
+void Deliver(LogLine line) {
   Destination& destination = TheDestination();
-  LogLine line;
-  line.time = SystemClock().Now();
-  line.level = level;
-  line.message = message;
-  line.fields = std::span(field_stack.fields.data(),
-                          std::min(field_stack.depth, kMaxLogFields));
+  line.version = kVersion;
   LogFormat format;
   std::shared_ptr<const LogSink> sink;
   {
@@ -78,10 +88,53 @@ void WriteLine(LogLevel level, std::string_view message) {
   std::string text =
       format == LogFormat::kText ? FormatText(line) : FormatJson(line);
   if (sink != nullptr) {
-    (*sink)(level, text);
+    (*sink)(line.level, text);
   } else {
     WriteToStderr(std::move(text), destination.write_mutex);
   }
+}
+
+LogField CountField(uint64_t left_out) {
+  return {
+      .name = "left_out", .value = absl::StrCat(left_out), .is_number = true};
+}
+
+// Of kinds that were not heard of since.
+void TellUntold(absl::Time now) {
+  for (const LogLimiter::Untold& untold : TheLimiter().TakeUntold(now)) {
+    const LogField fields[] = {{.name = "of", .value = untold.kind},
+                               CountField(untold.left_out)};
+    LogLine line;
+    line.time = now;
+    line.level = LogLevel::kWarning;
+    line.message = "repeated lines were left out";
+    line.own_fields = fields;
+    Deliver(std::move(line));
+  }
+}
+
+void WriteLine(LogLevel level, std::string_view message,
+               std::span<const LogField> own_fields = {}) {
+  LogLine line;
+  line.time = SystemClock().Now();
+  const LogLimiter::Verdict verdict =
+      TheLimiter().Take(level, message, line.time);
+  log_internal::CountLogLine(level, /*left_out=*/!verdict.write);
+  TellUntold(line.time);
+  if (!verdict.write) return;
+  std::vector<LogField> counted;
+  if (verdict.left_out > 0) {
+    counted.assign(own_fields.begin(), own_fields.end());
+    counted.push_back(CountField(verdict.left_out));
+    own_fields = counted;
+  }
+  line.level = level;
+  line.message = message;
+  if (work_fields != nullptr) line.work_fields = work_fields->list();
+  line.own_fields = own_fields;
+  line.fields = std::span(field_stack.fields.data(),
+                          std::min(field_stack.depth, kMaxLogFields));
+  Deliver(std::move(line));
 }
 
 }  // namespace
@@ -148,6 +201,50 @@ ScopedLogField::~ScopedLogField() {
   if (field_stack.depth < kMaxLogFields) {
     field_stack.fields[field_stack.depth] = {};
   }
+}
+
+void LogFields::Set(std::string_view name, std::string_view value) {
+  std::erase_if(fields_,
+                [name](const LogField& field) { return field.name == name; });
+  if (value.empty() || fields_.size() >= kMaxWorkFields) return;
+  fields_.push_back({std::string(name.substr(0, kMaxLogFieldBytes)),
+                     std::string(value.substr(0, kMaxLogFieldBytes))});
+}
+
+LogScope::LogScope(LogFields* fields) : outer_(work_fields) {
+  work_fields = fields;
+}
+
+LogScope::~LogScope() { work_fields = outer_; }
+
+LogFields* ExchangeLogScope(LogFields* fields) {
+  return std::exchange(work_fields, fields);
+}
+
+void SetLogField(std::string_view name, std::string_view value) {
+  if (work_fields != nullptr) work_fields->Set(name, value);
+}
+
+void SetTraceFields(std::string_view trace_parent, LogFields* fields) {
+  const std::optional<TraceContext> trace = ParseTraceParent(trace_parent);
+  fields->Set("trace_id", trace.has_value() ? trace->trace_id : "");
+  fields->Set("span_id", trace.has_value() ? trace->span_id : "");
+}
+
+std::string CurrentTraceParent() {
+  if (work_fields == nullptr) return "";
+  TraceContext trace;
+  for (const LogField& field : work_fields->list()) {
+    if (field.name == "trace_id") trace.trace_id = field.value;
+    if (field.name == "span_id") trace.span_id = field.value;
+  }
+  if (trace.trace_id.empty() || trace.span_id.empty()) return "";
+  return ToTraceParent(trace);
+}
+
+void LogWithFields(LogLevel level, std::string_view message,
+                   std::span<const LogField> fields) {
+  if (LogEnabled(level)) WriteLine(level, message, fields);
 }
 
 namespace log_internal {

@@ -61,6 +61,16 @@ void AppendJsonMember(std::string_view name, std::string_view value,
   out->push_back('"');
 }
 
+void AppendJsonField(const LogField& field, std::string* out) {
+  if (!field.is_number) {
+    AppendJsonMember(field.name, field.value, kMaxLogFieldBytes, out);
+    return;
+  }
+  absl::StrAppend(out, ",\"");
+  AppendEscaped(field.name, kMaxLogFieldBytes, /*json=*/true, out);
+  absl::StrAppend(out, "\":", field.value);
+}
+
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E9SZ", time, absl::UTCTimeZone());
 }
@@ -72,9 +82,10 @@ std::string FormatJson(const LogLine& line) {
   AppendJsonMember("ts", TimeText(line.time), kMaxLogFieldBytes, &out);
   AppendJsonMember("level", LogLevelName(line.level), kMaxLogFieldBytes, &out);
   AppendJsonMember("service", line.service, kMaxLogFieldBytes, &out);
+  AppendJsonMember("version", line.version, kMaxLogFieldBytes, &out);
   AppendJsonMember("msg", line.message, kMaxLogMessageBytes, &out);
-  for (const LogField& field : line.fields) {
-    AppendJsonMember(field.name, field.value, kMaxLogFieldBytes, &out);
+  for (const auto& fields : {line.work_fields, line.own_fields, line.fields}) {
+    for (const LogField& field : fields) AppendJsonField(field, &out);
   }
   out.push_back('}');
   return out;
@@ -85,11 +96,13 @@ std::string FormatText(const LogLine& line) {
       absl::StrCat(TimeText(line.time), " ",
                    absl::AsciiStrToUpper(LogLevelName(line.level)), " ");
   AppendEscaped(line.message, kMaxLogMessageBytes, /*json=*/false, &out);
-  for (const LogField& field : line.fields) {
-    out.push_back(' ');
-    AppendEscaped(field.name, kMaxLogFieldBytes, /*json=*/false, &out);
-    out.push_back('=');
-    AppendEscaped(field.value, kMaxLogFieldBytes, /*json=*/false, &out);
+  for (const auto& fields : {line.work_fields, line.own_fields, line.fields}) {
+    for (const LogField& field : fields) {
+      out.push_back(' ');
+      AppendEscaped(field.name, kMaxLogFieldBytes, /*json=*/false, &out);
+      out.push_back('=');
+      AppendEscaped(field.value, kMaxLogFieldBytes, /*json=*/false, &out);
+    }
   }
   return out;
 }

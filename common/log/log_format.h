@@ -6,22 +6,22 @@
 
 #include "absl/time/time.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 
 namespace cairn {
 
 inline constexpr size_t kMaxLogFields = 8;
 inline constexpr size_t kMaxLogFieldBytes = kMaxLogMessageBytes / 8;
 
-struct LogField {
-  std::string name;
-  std::string value;
-};
-
 struct LogLine {
   absl::Time time;
   LogLevel level = LogLevel::kInfo;
   std::string service;
+  std::string_view version;
   std::string_view message;
+  // Of the piece of work, of this line, of the thread's ScopedLogField.
+  std::span<const LogField> work_fields;
+  std::span<const LogField> own_fields;
   std::span<const LogField> fields;
 };
 

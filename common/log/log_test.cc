@@ -11,6 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
+#include "common/config/version.h"
+#include "common/log/log_fields.h"
+#include "common/log/log_limit.h"
 
 namespace cairn {
 namespace {
@@ -113,6 +116,78 @@ TEST_F(LogTest, DeepFieldScopesAreBounded) {
   while (!scopes.empty()) scopes.pop_back();
   LOG(INFO) << "flat";
   EXPECT_FALSE(Last().contains("f0"));
+}
+
+TEST_F(LogTest, ALineHasTheVersion) {
+  LOG(INFO) << "one";
+  EXPECT_EQ(Last()["version"], kVersion);
+}
+
+TEST_F(LogTest, FieldsOfAPieceOfWorkAreInItsLines) {
+  LogFields fields;
+  SetTraceFields("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                 &fields);
+  {
+    const LogScope scope(&fields);
+    SetLogField("session", "s1");
+    LOG(INFO) << "one";
+    EXPECT_EQ(Last()["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    EXPECT_EQ(Last()["span_id"], "b7ad6b7169203331");
+    EXPECT_EQ(Last()["session"], "s1");
+    EXPECT_EQ(CurrentTraceParent(),
+              "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    LogFields inner;
+    {
+      const LogScope nested(&inner);
+      SetLogField("session", "s2");
+      LOG(INFO) << "two";
+      EXPECT_EQ(Last()["session"], "s2");
+      EXPECT_FALSE(Last().contains("trace_id"));
+    }
+    LOG(INFO) << "three";
+    EXPECT_EQ(Last()["session"], "s1");
+  }
+  SetLogField("session", "s3");
+  LOG(INFO) << "four";
+  EXPECT_FALSE(Last().contains("session"));
+  EXPECT_EQ(CurrentTraceParent(), "");
+}
+
+TEST_F(LogTest, FieldsOfAPieceOfWorkAreBounded) {
+  LogFields fields;
+  for (int i = 0; i < 100; ++i) fields.Set("f" + std::to_string(i), "v");
+  EXPECT_EQ(fields.list().size(), 12u);
+  fields.Set("f0", "w");
+  EXPECT_EQ(fields.list().size(), 12u);
+  fields.Set("f0", "");
+  EXPECT_EQ(fields.list().size(), 11u);
+}
+
+TEST_F(LogTest, ALineHasItsOwnFieldsAndNumbersAreNumbers) {
+  const LogField fields[] = {
+      {.name = "dur_s", .value = "0.25", .is_number = true},
+      {.name = "code", .value = "OK"}};
+  LogWithFields(LogLevel::kInfo, "call finished", fields);
+  EXPECT_EQ(Last()["dur_s"], 0.25);
+  EXPECT_EQ(Last()["code"], "OK");
+  LogWithFields(LogLevel::kDebug, "not seen", fields);
+  EXPECT_EQ(Last()["msg"], "call finished");
+}
+
+TEST_F(LogTest, ALineThatRepeatsIsLeftOutAndCounted) {
+  const LogCounts before = CountLogLines();
+  for (int i = 0; i < 3 * LogLimiter::kBurst; ++i) {
+    LOG(WARNING) << "disk is full bytes=" << i;
+  }
+  // Some more may pass while the test takes its time.
+  EXPECT_GE(lines_.size(), static_cast<size_t>(LogLimiter::kBurst));
+  EXPECT_LT(lines_.size(), static_cast<size_t>(2 * LogLimiter::kBurst));
+  const LogCounts after = CountLogLines();
+  EXPECT_EQ(after.lines[static_cast<size_t>(LogLevel::kWarning)] -
+                before.lines[static_cast<size_t>(LogLevel::kWarning)],
+            3u * LogLimiter::kBurst);
+  EXPECT_EQ(after.left_out - before.left_out,
+            3u * LogLimiter::kBurst - lines_.size());
 }
 
 TEST_F(LogTest, TextFormEscapesControlCharacters) {

@@ -96,6 +96,30 @@ TEST(RpcMetricsTest, AMethodHasAllItsSeriesFromTheStart) {
   EXPECT_EQ(metrics.Find("cairn.test.v1.Test/Put"), nullptr);
 }
 
+TEST(RpcMetricsTest, BothSidesCountMessagesUnderTheirOwnNames) {
+  MetricRegistry registry;
+  for (const auto& [side, prefix] :
+       {std::pair(RpcSide::kServer, "grpc_server_"),
+        std::pair(RpcSide::kClient, "grpc_client_")}) {
+    RpcMethodTable table(side, &registry);
+    table.AddMethod("cairn.test.v1.Test/Put", RpcType::kClientStream);
+    RpcMethodMetrics* const method = table.Find("cairn.test.v1.Test/Put");
+    ASSERT_NE(method, nullptr);
+    const std::string labels =
+        "{grpc_method=\"Put\",grpc_service=\"cairn.test.v1.Test\","
+        "grpc_type=\"client_stream\"}";
+    const std::string received =
+        absl::StrCat(prefix, "msg_received_total", labels);
+    EXPECT_EQ(ValueOf(registry, received), 0);
+    method->Received();
+    method->Received();
+    method->Sent();
+    EXPECT_EQ(ValueOf(registry, received), 2);
+    EXPECT_EQ(ValueOf(registry, absl::StrCat(prefix, "msg_sent_total", labels)),
+              1);
+  }
+}
+
 TEST(ProcessMetricsTest, ReadsThisProcess) {
   MetricRegistry registry;
   AddProcessMetrics("index", "1.2.3", &registry);

@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/log/log.h"
+#include "common/log/log_limit.h"
 
 namespace cairn {
 namespace {
@@ -114,6 +117,19 @@ void AddProcessMetrics(const std::string& service, const std::string& version,
   registry->AddCallback("process_start_time_seconds",
                         "Start of the process in seconds since 1970.", {},
                         false, [start_time] { return start_time; });
+  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo,
+                               LogLevel::kWarning, LogLevel::kError}) {
+    registry->AddCallback(
+        "cairn_log_lines_total", "Log lines, written or left out.",
+        {{"level", std::string(LogLevelName(level))}}, true, [level] {
+          return static_cast<double>(
+              CountLogLines().lines[static_cast<size_t>(level)]);
+        });
+  }
+  registry->AddCallback(
+      "cairn_log_lines_left_out_total",
+      "Log lines not written because the same was repeated too often.", {},
+      true, [] { return static_cast<double>(CountLogLines().left_out); });
 }
 
 }  // namespace cairn

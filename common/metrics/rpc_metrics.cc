@@ -49,12 +49,18 @@ void RpcMethodMetrics::Handled(absl::StatusCode code, absl::Duration elapsed) {
   seconds_->Observe(absl::ToDoubleSeconds(elapsed));
 }
 
+void RpcMethodMetrics::Received(double messages) {
+  received_->Increment(messages);
+}
+
+void RpcMethodMetrics::Sent(double messages) { sent_->Increment(messages); }
+
 RpcMetrics::RpcMetrics(MetricRegistry* registry)
-    : registry_(registry),
+    : methods_(RpcSide::kServer, registry),
       in_flight_(&registry->AddGauge("cairn_rpc_calls_in_flight",
                                      "Calls that the server handles now.")) {}
 
-void RpcMetrics::AddMethod(std::string_view method, RpcType type) {
+void RpcMethodTable::AddMethod(std::string_view method, RpcType type) {
   std::unique_ptr<RpcMethodMetrics>& slot = methods_[std::string(method)];
   if (slot != nullptr) return;
   slot = std::make_unique<RpcMethodMetrics>();
@@ -65,20 +71,27 @@ void RpcMetrics::AddMethod(std::string_view method, RpcType type) {
   labels["grpc_method"] = slash == std::string_view::npos
                               ? std::string()
                               : std::string(method.substr(slash + 1));
+  const bool server = side_ == RpcSide::kServer;
+  const std::string prefix = server ? "grpc_server_" : "grpc_client_";
   slot->started_ = &registry_->AddCounter(
-      "grpc_server_started_total", "Calls that reached the server.", labels);
+      prefix + "started_total",
+      server ? "Calls that reached the server." : "Calls to other services.",
+      labels);
+  slot->received_ = &registry_->AddCounter(prefix + "msg_received_total",
+                                           "Messages received.", labels);
+  slot->sent_ = &registry_->AddCounter(prefix + "msg_sent_total",
+                                       "Messages sent.", labels);
   slot->seconds_ = &registry_->AddHistogram(
-      "grpc_server_handling_seconds",
+      prefix + "handling_seconds",
       "Time from the start of a call to its status.", labels, LatencyBuckets());
   for (size_t code = 0; code < slot->handled_.size(); ++code) {
     labels["grpc_code"] = kCodeNames[code];
-    slot->handled_[code] =
-        &registry_->AddCounter("grpc_server_handled_total",
-                               "Calls that ended, by status code.", labels);
+    slot->handled_[code] = &registry_->AddCounter(
+        prefix + "handled_total", "Calls that ended, by status code.", labels);
   }
 }
 
-RpcMethodMetrics* RpcMetrics::Find(std::string_view method) const {
+RpcMethodMetrics* RpcMethodTable::Find(std::string_view method) const {
   const auto found = methods_.find(method);
   return found == methods_.end() ? nullptr : found->second.get();
 }

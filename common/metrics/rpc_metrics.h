@@ -21,26 +21,36 @@ class RpcMethodMetrics {
   void Started();
   // `elapsed`: from the start of the call to its status.
   void Handled(absl::StatusCode code, absl::Duration elapsed);
+  // Messages of the stream, or those of a unary call.
+  void Received(double messages = 1);
+  void Sent(double messages = 1);
 
  private:
-  friend class RpcMetrics;
+  friend class RpcMethodTable;
   Counter* started_ = nullptr;
+  Counter* received_ = nullptr;
+  Counter* sent_ = nullptr;
   std::array<Counter*, 17> handled_ = {};  // by status code
   Histogram* seconds_ = nullptr;
 };
 
-// The gRPC server metrics under their usual names:
-//   grpc_server_started_total{grpc_type,grpc_service,grpc_method}
-//   grpc_server_handled_total{...,grpc_code}
-//   grpc_server_handling_seconds{...}
-//   cairn_rpc_calls_in_flight
+// Which side of the calls is counted: its word in the names of the metrics.
+enum class RpcSide { kServer, kClient };
+
+// The gRPC metrics of one side under their usual names, SIDE being server or
+// client:
+//   grpc_SIDE_started_total{grpc_type,grpc_service,grpc_method}
+//   grpc_SIDE_handled_total{...,grpc_code}
+//   grpc_SIDE_handling_seconds{...}
+//   grpc_SIDE_msg_received_total{...}, grpc_SIDE_msg_sent_total{...}
 // A method has all its series, at 0, from when it is added, so that a rate
-// over its first error is right. Methods are added before the server starts;
+// over its first error is right. Methods are added before the first call;
 // after that the object is thread-safe.
-class RpcMetrics {
+class RpcMethodTable {
  public:
-  // `registry` outlives the metrics.
-  explicit RpcMetrics(MetricRegistry* registry);
+  // `registry` outlives the table.
+  RpcMethodTable(RpcSide side, MetricRegistry* registry)
+      : side_(side), registry_(registry) {}
 
   // `method`: "package.Service/Method". A method may be added twice.
   void AddMethod(std::string_view method, RpcType type);
@@ -48,13 +58,33 @@ class RpcMetrics {
   // Null if the method was not added.
   RpcMethodMetrics* Find(std::string_view method) const;
 
+ private:
+  const RpcSide side_;
+  MetricRegistry* const registry_;
+  absl::flat_hash_map<std::string, std::unique_ptr<RpcMethodMetrics>> methods_;
+};
+
+// What a server counts: the table of its methods, and
+//   cairn_rpc_calls_in_flight
+class RpcMetrics {
+ public:
+  // `registry` outlives the metrics.
+  explicit RpcMetrics(MetricRegistry* registry);
+
+  // As RpcMethodTable.
+  void AddMethod(std::string_view method, RpcType type) {
+    methods_.AddMethod(method, type);
+  }
+  RpcMethodMetrics* Find(std::string_view method) const {
+    return methods_.Find(method);
+  }
+
   void CallBegins();
   void CallEnds();
 
  private:
-  MetricRegistry* const registry_;
+  RpcMethodTable methods_;
   Gauge* const in_flight_;
-  absl::flat_hash_map<std::string, std::unique_ptr<RpcMethodMetrics>> methods_;
 };
 
 }  // namespace cairn

@@ -1,7 +1,6 @@
 #include "common/rocks/rocks_kv_store.h"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -12,6 +11,8 @@
 #include "common/io/posix_file_system.h"
 #include "common/log/log.h"
 #include "common/rocks/free_space_gate.h"
+#include "common/rocks/observed_files.h"
+#include "common/rocks/rocks_listeners.h"
 #include "common/rocks/rocks_options.h"
 #include "common/rocks/rocks_status.h"
 #include "common/rocks/rocks_view.h"
@@ -20,7 +21,6 @@
 #include "common/status/status_macros.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
-#include "rocksdb/listener.h"
 #include "rocksdb/options.h"
 #include "rocksdb/transaction_log.h"
 #include "rocksdb/write_batch.h"
@@ -33,52 +33,6 @@ constexpr char kBallastName[] = "BALLAST";
 constexpr char kProbeName[] = "PROBE";
 // What Open writes besides what it replays: manifest, options, info log.
 constexpr uint64_t kOpenBytes = uint64_t{8} << 20;
-
-// Remembers the first failure, tells the sink once, and refuses all later
-// calls.
-class FailureLatch {
- public:
-  FailureLatch(std::string path, FatalErrorSink* fatal)
-      : path_(std::move(path)), fatal_(fatal) {}
-
-  absl::Status Check() const {
-    if (!failed_.load(std::memory_order_acquire)) return absl::OkStatus();
-    return absl::UnavailableError(absl::StrCat(
-        "database ", path_, " has failed; the process must restart"));
-  }
-
-  absl::Status Fail(const rocksdb::Status& status) {
-    const absl::Status error =
-        WithContext(FromRocks(status), absl::StrCat("database ", path_));
-    if (!failed_.exchange(true)) fatal_->Report(error);
-    return error;
-  }
-
- private:
-  const std::string path_;
-  FatalErrorSink* const fatal_;
-  std::atomic<bool> failed_ = false;
-};
-
-// Latches what RocksDB's own threads run into.
-class BackgroundErrors final : public rocksdb::EventListener {
- public:
-  explicit BackgroundErrors(std::shared_ptr<FailureLatch> latch)
-      : latch_(std::move(latch)) {}
-
-  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
-                         rocksdb::Status* status) override {
-    latch_->Fail(*status).IgnoreError();
-  }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
-                            rocksdb::Status /*status*/,
-                            bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-
- private:
-  const std::shared_ptr<FailureLatch> latch_;
-};
 
 }  // namespace
 
@@ -102,6 +56,8 @@ class RocksKvStore::Impl {
     return families_;
   }
   bool read_mostly() const { return read_mostly_; }
+  const WriteStalls& stalls() const { return *stalls_; }
+  uint64_t BallastBytes() const;
 
  private:
   std::string BallastPath() const {
@@ -124,6 +80,8 @@ class RocksKvStore::Impl {
   // Constant after Open.
   bool read_mostly_ = false;
   std::shared_ptr<rocksdb::Cache> cache_;
+  const std::shared_ptr<WriteStalls> stalls_ = std::make_shared<WriteStalls>();
+  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };
@@ -135,6 +93,7 @@ void RocksKvStore::Impl::Close() {
     // has failed, which RocksDB answers by aborting where it was built with
     // assertions, as Debian does.
     db_.release();
+    env_.release();  // its threads go on
     return;
   }
   for (auto* family : families_) db_->DestroyColumnFamilyHandle(family);
@@ -176,6 +135,12 @@ absl::StatusOr<bool> RocksKvStore::Impl::LacksSpaceToOpen() {
   return false;
 }
 
+uint64_t RocksKvStore::Impl::BallastBytes() const {
+  const auto file = files_->OpenForRead(BallastPath());
+  if (!file.ok()) return 0;
+  return (*file)->Size().value_or(0);
+}
+
 absl::Status RocksKvStore::Impl::GiveUpBallast() {
   const absl::Status removed = files_->Remove(BallastPath());
   if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
@@ -201,6 +166,11 @@ void RocksKvStore::Impl::MakeBallast() {
 rocksdb::Status RocksKvStore::Impl::OpenDatabase() {
   rocksdb::DBOptions database = RocksDatabaseOptions(options_);
   database.listeners.push_back(std::make_shared<BackgroundErrors>(latch_));
+  database.listeners.push_back(stalls_);
+  if (options_.syncs != nullptr && options_.clock != nullptr) {
+    if (env_ == nullptr) env_ = NewObservedEnv(options_.clock, options_.syncs);
+    database.env = env_.get();
+  }
   // On a full disk a flush would fail; the log is replayed into memory.
   database.avoid_flush_during_recovery = read_mostly_;
   cache_ = rocksdb::NewLRUCache(options_.block_cache_bytes);
@@ -389,6 +359,11 @@ RocksStatistics RocksKvStore::Statistics() const {
   statistics.block_cache_bytes = one(Properties::kBlockCacheUsage);
   statistics.background_errors = one(Properties::kBackgroundErrors);
   statistics.writes_stopped = one(Properties::kIsWriteStopped) != 0;
+  statistics.running_compactions = one(Properties::kNumRunningCompactions);
+  statistics.running_flushes = one(Properties::kNumRunningFlushes);
+  statistics.stalls_delayed = impl_->stalls().delayed;
+  statistics.stalls_stopped = impl_->stalls().stopped;
+  statistics.ballast_bytes = impl_->BallastBytes();
   rocksdb::VectorLogPtr logs;
   if (db->GetSortedWalFiles(logs).ok()) {
     for (const auto& log : logs) statistics.wal_bytes += log->SizeFileBytes();

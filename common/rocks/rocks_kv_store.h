@@ -7,8 +7,10 @@
 
 #include "absl/status/statusor.h"
 #include "common/io/file_system.h"
+#include "common/io/sync_observer.h"
 #include "common/kv/kv_store.h"
 #include "common/status/fatal_error.h"
+#include "common/time/clock.h"
 
 namespace cairn {
 
@@ -22,6 +24,12 @@ struct RocksStatistics {
   uint64_t pending_compaction_bytes = 0;
   uint64_t background_errors = 0;
   bool writes_stopped = false;
+  uint64_t running_compactions = 0;
+  uint64_t running_flushes = 0;
+  // Times that a table began to slow, or to stop, its writers.
+  uint64_t stalls_delayed = 0;
+  uint64_t stalls_stopped = 0;
+  uint64_t ballast_bytes = 0;  // 0: given up, or not wanted
 };
 
 // A KvStore in RocksDB: one column family a table. Batches are lost only from
@@ -67,6 +75,10 @@ class RocksKvStore final : public KvStore {
     // Asked for free space, and creates `path`. Null: the machine's. RocksDB
     // itself always works on the machine's. Outlives the store.
     FileSystem* files = nullptr;
+    // Is told of every sync, which `clock` times: the log's, the tables', the
+    // directory's. Null: nobody. The clock outlives the store.
+    std::shared_ptr<SyncObserver> syncs = nullptr;
+    const Clock* clock = nullptr;
   };
 
   // Creates the database if there is none. `fatal` outlives the store.

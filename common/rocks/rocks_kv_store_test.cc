@@ -1,5 +1,7 @@
 #include "common/rocks/rocks_kv_store.h"
 
+#include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "common/testing/recording_fatal_error_sink.h"
 #include "common/testing/status_matchers.h"
 #include "common/testing/temp_dir.h"
+#include "common/time/clock.h"
 
 namespace cairn {
 namespace {
@@ -171,6 +174,37 @@ TEST_F(RocksKvStoreTest, ReportsStatistics) {
   EXPECT_GT(statistics.memtable_bytes, 1000u);
   EXPECT_EQ(statistics.background_errors, 0u);
   EXPECT_FALSE(statistics.writes_stopped);
+  EXPECT_EQ(statistics.stalls_delayed + statistics.stalls_stopped, 0u);
+  EXPECT_EQ(statistics.ballast_bytes, options_.ballast_bytes);
+}
+
+class SyncCounter final : public SyncObserver {
+ public:
+  void Synced(SyncedFile file, absl::Duration elapsed, bool ok) override {
+    EXPECT_GE(elapsed, absl::ZeroDuration());
+    EXPECT_TRUE(ok);
+    ++counts[static_cast<size_t>(file)];
+  }
+  uint64_t Of(SyncedFile file) const {
+    return counts[static_cast<size_t>(file)];
+  }
+  std::array<std::atomic<uint64_t>, std::size(kSyncedFiles)> counts = {};
+};
+
+TEST_F(RocksKvStoreTest, TellsOfEverySyncOfItsFiles) {
+  const SystemClock clock;
+  const auto counter = std::make_shared<SyncCounter>();
+  RocksKvStore::Options options = options_;
+  options.clock = &clock;
+  options.syncs = counter;
+  const auto store = Open(options);
+  EXPECT_GT(counter->Of(SyncedFile::kDatabase), 0u);
+  EXPECT_GT(counter->Of(SyncedFile::kDirectory), 0u);
+  const uint64_t before = counter->Of(SyncedFile::kWal);
+  ASSERT_OK(store->Commit(PutOne("a"), Durability::kBuffered));
+  EXPECT_EQ(counter->Of(SyncedFile::kWal), before);
+  ASSERT_OK(store->Commit(PutOne("b"), Durability::kSynced));
+  EXPECT_EQ(counter->Of(SyncedFile::kWal), before + 1);
 }
 
 TEST_F(RocksKvStoreTest, ADamagedDatabaseIsRefusedNotRepaired) {

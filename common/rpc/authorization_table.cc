@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/reason.h"
+#include "common/status/status_macros.h"
 
 namespace cairn {
 namespace {
@@ -49,6 +51,18 @@ std::vector<std::string> AuthorizationTable::MissingRows(
     if (!rows_.contains(name)) missing.push_back(std::move(name));
   }
   return missing;
+}
+
+absl::Status AuthorizationTable::CheckScopeRules(
+    const google::protobuf::ServiceDescriptor& service) const {
+  for (int i = 0; i < service.method_count(); ++i) {
+    const google::protobuf::MethodDescriptor& method = *service.method(i);
+    const AuthorizationRow* row = Find(FullName(service, method.name()));
+    if (row == nullptr) continue;
+    RETURN_IF_ERROR(
+        WithContext(CheckPaths(row->scope, *method.input_type()), row->method));
+  }
+  return absl::OkStatus();
 }
 
 std::vector<std::string> AuthorizationTable::StrayRows(

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/model/call.h"
+#include "common/rpc/scope_rule.h"
 
 namespace google::protobuf {
 class ServiceDescriptor;
@@ -37,12 +38,23 @@ class RoleSet {
   uint32_t bits_ = 0;
 };
 
-inline constexpr RoleSet kEveryRole = {CallerRole::kClient, CallerRole::kAdmin,
-                                       CallerRole::kService};
-inline constexpr RoleSet kAdminsAndServices = {CallerRole::kAdmin,
-                                               CallerRole::kService};
-inline constexpr RoleSet kAdminsOnly = {CallerRole::kAdmin};
-inline constexpr RoleSet kServicesOnly = {CallerRole::kService};
+// Roles of people.
+inline constexpr RoleSet kEveryRole = {CallerRole::kReader, CallerRole::kBackup,
+                                       CallerRole::kOperator,
+                                       CallerRole::kAdmin};
+inline constexpr RoleSet kWriters = {CallerRole::kBackup, CallerRole::kOperator,
+                                     CallerRole::kAdmin};
+inline constexpr RoleSet kOperators = {CallerRole::kOperator,
+                                       CallerRole::kAdmin};
+inline constexpr RoleSet kAdmins = {CallerRole::kAdmin};
+// Services that call others, each with administrators, for whom such methods
+// are a way to look into a deployment.
+inline constexpr RoleSet kIngestCalls = {CallerRole::kAdmin,
+                                         CallerRole::kIngest};
+inline constexpr RoleSet kMaintenanceCalls = {CallerRole::kAdmin,
+                                              CallerRole::kMaintenance};
+inline constexpr RoleSet kServiceCalls = {
+    CallerRole::kAdmin, CallerRole::kIngest, CallerRole::kMaintenance};
 
 // What becomes of a method while the server drains.
 enum class DrainRule : uint8_t {
@@ -56,6 +68,7 @@ struct AuthorizationRow {
   std::string method;
   RoleSet roles;
   DrainRule drain = DrainRule::kAllow;
+  ScopeRule scope = {};  // callers with a scope are refused
 };
 
 // Who may call what. A method without a row is refused to everyone.
@@ -75,6 +88,10 @@ class AuthorizationTable {
 
   // Rows whose service is `service` but which name no method of it.
   std::vector<std::string> StrayRows(
+      const google::protobuf::ServiceDescriptor& service) const;
+
+  // OK if the scope rules of all rows of `service` fit its requests.
+  absl::Status CheckScopeRules(
       const google::protobuf::ServiceDescriptor& service) const;
 
  private:

@@ -17,16 +17,16 @@ const google::protobuf::ServiceDescriptor& EchoDescriptor() {
 }
 
 TEST(RoleSetTest, NeverHoldsACallerWithoutRole) {
-  EXPECT_TRUE(kEveryRole.Contains(CallerRole::kClient));
+  EXPECT_TRUE(kEveryRole.Contains(CallerRole::kBackup));
   EXPECT_FALSE(kEveryRole.Contains(CallerRole::kNone));
   EXPECT_FALSE(RoleSet({CallerRole::kNone}).Contains(CallerRole::kNone));
-  EXPECT_FALSE(kServicesOnly.Contains(CallerRole::kAdmin));
+  EXPECT_FALSE(RoleSet{CallerRole::kIngest}.Contains(CallerRole::kAdmin));
   EXPECT_FALSE(RoleSet().Contains(CallerRole::kAdmin));
 }
 
 TEST(AuthorizationTableTest, FindsRowsWithAndWithoutSlash) {
   AuthorizationTable table;
-  const AuthorizationRow row = {"a.B/C", kAdminsOnly, DrainRule::kRefuse};
+  const AuthorizationRow row = {"a.B/C", kOperators, DrainRule::kRefuse};
   ASSERT_OK(table.Add({&row, 1}));
   ASSERT_NE(table.Find("a.B/C"), nullptr);
   EXPECT_EQ(table.Find("/a.B/C"), table.Find("a.B/C"));
@@ -37,12 +37,12 @@ TEST(AuthorizationTableTest, FindsRowsWithAndWithoutSlash) {
 
 TEST(AuthorizationTableTest, RefusesTwoRowsAndOtherForms) {
   AuthorizationTable table;
-  const AuthorizationRow row = {"a.B/C", kAdminsOnly};
+  const AuthorizationRow row = {"a.B/C", kOperators};
   ASSERT_OK(table.Add({&row, 1}));
   EXPECT_THAT(table.Add({&row, 1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a.B/C")));
   for (const char* name : {"", "C", "/a.B/C", "a.B/", "a/b/c"}) {
-    const AuthorizationRow wrong = {name, kAdminsOnly};
+    const AuthorizationRow wrong = {name, kOperators};
     EXPECT_THAT(table.Add({&wrong, 1}),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << name;
@@ -62,6 +62,22 @@ TEST(AuthorizationTableTest, TellsMissingAndStrayRowsOfAService) {
   EXPECT_THAT(table.MissingRows(EchoDescriptor()),
               ElementsAre(service + "Repeat", service + "Unlisted"));
   EXPECT_THAT(table.StrayRows(EchoDescriptor()), ElementsAre(service + "Gone"));
+}
+
+TEST(AuthorizationTableTest, ScopeRulesFitTheRequests) {
+  AuthorizationTable table;
+  const std::string service = "cairn.testing.v1.EchoService/";
+  const AuthorizationRow right[] = {
+      {service + "Echo", kOperators, DrainRule::kAllow, Within({"text"})},
+      {service + "Repeat", kOperators}};
+  ASSERT_OK(table.Add(right));
+  EXPECT_OK(table.CheckScopeRules(EchoDescriptor()));
+  const AuthorizationRow wrong = {service + "Collect", kOperators,
+                                  DrainRule::kAllow, Within({"count"})};
+  ASSERT_OK(table.Add({&wrong, 1}));
+  EXPECT_THAT(table.CheckScopeRules(EchoDescriptor()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("Collect: scope rule: \"count\"")));
 }
 
 }  // namespace

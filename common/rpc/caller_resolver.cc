@@ -12,24 +12,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/model/principal_name.h"
 #include "common/rpc/endpoint.h"
+#include "common/rpc/role_name.h"
 
 namespace cairn {
 namespace {
-
-constexpr size_t kMaxNameBytes = 64;
-
-bool IsPrincipalName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxNameBytes) return false;
-  const auto is_alnum = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c >= '0' && c <= '9');
-  };
-  if (!is_alnum(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) {
-    return is_alnum(c) || c == '.' || c == '_' || c == '-';
-  });
-}
 
 // "root", or "uid1000" for a user without a (proper) name.
 std::string UserName(uid_t uid) {
@@ -45,7 +33,7 @@ std::string UserName(uid_t uid) {
 
 Caller TlsCaller(CallerRole role, std::string_view name,
                  std::string_view suffix) {
-  if (!IsPrincipalName(name)) return Caller();
+  if (role == CallerRole::kNone || !IsPrincipalName(name)) return Caller();
   return Caller{.kind = CallerKind::kTls,
                 .role = role,
                 .principal = absl::StrCat(name, suffix)};
@@ -53,7 +41,7 @@ Caller TlsCaller(CallerRole role, std::string_view name,
 
 Caller CallerFromCertificate(const PeerFacts& peer) {
   if (peer.spiffe_id.empty()) {
-    return TlsCaller(CallerRole::kClient, peer.common_name, "@tls");
+    return TlsCaller(CallerRole::kBackup, peer.common_name, "@tls");
   }
   std::string_view id = peer.spiffe_id;
   constexpr std::string_view kTrustDomain = "spiffe://cairn/";
@@ -64,11 +52,9 @@ Caller CallerFromCertificate(const PeerFacts& peer) {
   const std::string_view role = id.substr(0, slash);
   const std::string_view name = id.substr(slash + 1);
   if (role == "service") {
-    return TlsCaller(CallerRole::kService, name, "@service");
+    return TlsCaller(FindServiceRole(name), name, "@service");
   }
-  if (role == "admin") return TlsCaller(CallerRole::kAdmin, name, "@tls");
-  if (role == "client") return TlsCaller(CallerRole::kClient, name, "@tls");
-  return Caller();
+  return TlsCaller(FindPersonRole(role), name, "@tls");
 }
 
 // The host of "ipv4:127.0.0.1:40000" or "ipv6:[::1]:40000", where gRPC may
@@ -95,6 +81,11 @@ std::string FirstProperty(const grpc::AuthContext& auth, const char* name) {
   // Two values mean that it is not clear who it is.
   if (values.size() != 1) return "";
   return std::string(values[0].data(), values[0].size());
+}
+
+bool IsTls(const PeerFacts& peer) {
+  return peer.security_type == GRPC_TLS_TRANSPORT_SECURITY_TYPE ||
+         peer.security_type == GRPC_SSL_TRANSPORT_SECURITY_TYPE;
 }
 
 std::optional<int> FileDescriptorOf(std::string_view address) {
@@ -126,7 +117,7 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
     role = CallerRole::kAdmin;
   } else if (std::find(allowed_uids.begin(), allowed_uids.end(), uid) !=
              allowed_uids.end()) {
-    role = CallerRole::kClient;
+    role = CallerRole::kBackup;
   } else {
     return Caller();
   }
@@ -136,8 +127,7 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
 }
 
 Caller CallerFromPeer(const PeerFacts& peer) {
-  if (peer.security_type == GRPC_TLS_TRANSPORT_SECURITY_TYPE ||
-      peer.security_type == GRPC_SSL_TRANSPORT_SECURITY_TYPE) {
+  if (IsTls(peer)) {
     return peer.authenticated ? CallerFromCertificate(peer) : Caller();
   }
   if (IsLoopbackAddress(PeerHost(peer.address))) {
@@ -148,11 +138,21 @@ Caller CallerFromPeer(const PeerFacts& peer) {
   return Caller();
 }
 
-Caller CallerResolver::Resolve(const grpc::ServerContextBase& context) const {
+Connection ConnectionFromPeer(const PeerFacts& peer) {
+  Connection connection = {.caller = CallerFromPeer(peer)};
+  connection.carries_tokens =
+      IsTls(peer) || connection.caller.kind == CallerKind::kLoopback;
+  return connection;
+}
+
+Connection CallerResolver::Resolve(
+    const grpc::ServerContextBase& context) const {
   PeerFacts peer;
   peer.address = context.peer();
   if (const std::optional<int> fd = FileDescriptorOf(peer.address)) {
-    return unix_callers_->Find(*fd);
+    Connection connection = {.caller = unix_callers_->Find(*fd)};
+    connection.carries_tokens = connection.caller.kind == CallerKind::kUnix;
+    return connection;
   }
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   if (auth != nullptr) {
@@ -162,7 +162,7 @@ Caller CallerResolver::Resolve(const grpc::ServerContextBase& context) const {
     peer.common_name = FirstProperty(*auth, GRPC_X509_CN_PROPERTY_NAME);
     peer.spiffe_id = FirstProperty(*auth, GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
   }
-  return CallerFromPeer(peer);
+  return ConnectionFromPeer(peer);
 }
 
 }  // namespace cairn

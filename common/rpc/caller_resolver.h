@@ -51,14 +51,28 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
                      const std::vector<uint32_t>& allowed_uids);
 
 // The caller behind any other connection:
-//   mutual TLS, URI name spiffe://cairn/service/NAME   service "NAME@service"
-//                        spiffe://cairn/admin/NAME     admin   "NAME@tls"
-//                        spiffe://cairn/client/NAME    client  "NAME@tls"
-//              no URI name, common name NAME           client  "NAME@tls"
-//   plaintext from 127.0.0.0/8 or ::1                  admin   "loopback"
+//   mutual TLS, URI name
+//     spiffe://cairn/service/NAME      that service  "NAME@service"
+//     spiffe://cairn/ROLE/NAME         that role     "NAME@tls"
+//   mutual TLS, no URI name,
+//     common name NAME                 backup        "NAME@tls"
+//   plaintext from 127.0.0.0/8 or ::1  admin         "loopback"
+// A service's NAME is ingest, index, chunk_storage or maintenance; ROLE is
+// reader, backup (or client, another word for it), operator or admin. Another
 // NAME is 1..64 characters of [A-Za-z0-9._-] and starts with a letter or a
 // digit. Whatever else is nobody: kind kNone.
 Caller CallerFromPeer(const PeerFacts& peer);
+
+// What a connection says of the calls on it.
+struct Connection {
+  Caller caller;  // of kind kNone where nobody could be made out
+  // Nobody but its two ends can read it: a call may show a bearer token.
+  bool carries_tokens = false;
+};
+
+// As CallerFromPeer. Tokens are carried by TLS, with a certificate of the
+// client or without, and by plaintext within this machine.
+Connection ConnectionFromPeer(const PeerFacts& peer);
 
 // Finds the caller of a call. Thread-safe.
 class CallerResolver {
@@ -67,8 +81,7 @@ class CallerResolver {
   explicit CallerResolver(const UnixCallers* unix_callers)
       : unix_callers_(unix_callers) {}
 
-  // A caller of kind kNone where nobody could be made out.
-  Caller Resolve(const grpc::ServerContextBase& context) const;
+  Connection Resolve(const grpc::ServerContextBase& context) const;
 
  private:
   const UnixCallers* const unix_callers_;

@@ -23,7 +23,7 @@ TEST(CallerFromUidTest, OwnerAndRootAdministerAllowedUsersAreClients) {
   EXPECT_EQ(root.principal, "root@unix");
   EXPECT_EQ(CallerFromUid(1000, 1000, {}).role, CallerRole::kAdmin);
   const Caller other = CallerFromUid(54321, 1000, {54321});
-  EXPECT_EQ(other.role, CallerRole::kClient);
+  EXPECT_EQ(other.role, CallerRole::kBackup);
   EXPECT_EQ(other.principal, "uid54321@unix");
   EXPECT_EQ(CallerFromUid(54322, 1000, {54321}).kind, CallerKind::kNone);
 }
@@ -32,18 +32,46 @@ TEST(CallerFromPeerTest, CertificatesNameTheirHolder) {
   const Caller service =
       CallerFromPeer(Certificate("x", "spiffe://cairn/service/ingest"));
   EXPECT_EQ(service.kind, CallerKind::kTls);
-  EXPECT_EQ(service.role, CallerRole::kService);
+  EXPECT_EQ(service.role, CallerRole::kIngest);
   EXPECT_EQ(service.principal, "ingest@service");
+  EXPECT_EQ(
+      CallerFromPeer(Certificate("x", "spiffe://cairn/service/chunk_storage"))
+          .role,
+      CallerRole::kChunkStorage);
+  EXPECT_EQ(CallerFromPeer(Certificate("x", "spiffe://cairn/reader/r")).role,
+            CallerRole::kReader);
+  EXPECT_EQ(CallerFromPeer(Certificate("x", "spiffe://cairn/operator/o")).role,
+            CallerRole::kOperator);
+  EXPECT_EQ(CallerFromPeer(Certificate("x", "spiffe://cairn/backup/b")).role,
+            CallerRole::kBackup);
   const Caller admin =
       CallerFromPeer(Certificate("x", "spiffe://cairn/admin/anna"));
   EXPECT_EQ(admin.role, CallerRole::kAdmin);
   EXPECT_EQ(admin.principal, "anna@tls");
   const Caller client = CallerFromPeer(Certificate("web1.example", ""));
-  EXPECT_EQ(client.role, CallerRole::kClient);
+  EXPECT_EQ(client.role, CallerRole::kBackup);
   EXPECT_EQ(client.principal, "web1.example@tls");
   EXPECT_EQ(
       CallerFromPeer(Certificate("", "spiffe://cairn/client/web2")).principal,
       "web2@tls");
+}
+
+TEST(ConnectionFromPeerTest, TlsAndLoopbackCarryTokens) {
+  PeerFacts anonymous = {.address = "ipv4:10.0.0.1:4711",
+                         .security_type = "tls"};
+  EXPECT_TRUE(ConnectionFromPeer(anonymous).carries_tokens);
+  EXPECT_EQ(ConnectionFromPeer(anonymous).caller.kind, CallerKind::kNone);
+  EXPECT_TRUE(ConnectionFromPeer(Certificate("web1", "")).carries_tokens);
+  const PeerFacts loopback = {.address = "ipv4:127.0.0.1:4711",
+                              .security_type = "insecure"};
+  EXPECT_TRUE(ConnectionFromPeer(loopback).carries_tokens);
+  for (const char* address :
+       {"ipv4:10.0.0.1:4711", "ipv6:[fe80::1]:1", "fd:7", "unix:/x", ""}) {
+    EXPECT_FALSE(
+        ConnectionFromPeer({.address = address, .security_type = "insecure"})
+            .carries_tokens)
+        << address;
+  }
 }
 
 TEST(CallerFromPeerTest, NamesThatCouldMisleadAreNobody) {
@@ -55,6 +83,8 @@ TEST(CallerFromPeerTest, NamesThatCouldMisleadAreNobody) {
         Certificate("web1", "spiffe://other/service/ingest"),
         Certificate("web1", "spiffe://cairn/root/ingest"),
         Certificate("web1", "spiffe://cairn/service/"),
+        Certificate("web1", "spiffe://cairn/service/backup"),
+        Certificate("web1", "spiffe://cairn/ingest/ingest"),
         Certificate("web1", "spiffe://cairn/service/a/b"),
         Certificate("web1", "spiffe://cairn/service")}) {
     EXPECT_EQ(CallerFromPeer(peer).kind, CallerKind::kNone)

@@ -19,13 +19,16 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       : served_(std::move(served)), handler_(std::move(handler)) {}
   ~UnaryCall() override { served_->CheckConcluded(); }
 
-  void Start() {
-    absl::Status status = served_->Admit();
-    if (status.ok()) status = served_->Schedule([this] { Run(); });
-    if (!status.ok()) Finish(served_->Conclude(std::move(status)));
+  void Start(const google::protobuf::Message* request) {
+    served_->Admit(ServedCall::Request::kGiven, request,
+                   [this](absl::Status status) { Admitted(status); });
   }
 
  private:
+  void Admitted(absl::Status status) {
+    if (status.ok()) status = served_->Schedule([this] { Run(); });
+    if (!status.ok()) Finish(served_->Conclude(std::move(status)));
+  }
   void Run() {
     Dispatcher::Handler handler = std::move(handler_);
     absl::Status status = served_->RunHandler(std::move(handler));
@@ -41,17 +44,34 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 }  // namespace
 
 Dispatcher::Dispatcher(const Options& options, const Dependencies& dependencies)
-    : options_(options), dependencies_(dependencies) {}
+    : options_(options),
+      dependencies_(dependencies),
+      gate_({.max_token_lookups = options.max_token_lookups,
+             .token_timeout = options.token_timeout,
+             .retry_delay = options.overload_retry_delay},
+            {.callers = dependencies.callers,
+             .authorization = dependencies.authorization,
+             .failures = dependencies.failures,
+             .timers = dependencies.unary_executor}),
+      limits_{.max_unary_calls = options.max_unary_calls,
+              .max_streams = options.max_streams,
+              .max_streams_per_client = options.max_streams_per_client} {}
 
 Dispatcher::~Dispatcher() { AwaitIdle(absl::InfiniteDuration()); }
 
 grpc::ServerUnaryReactor* Dispatcher::Serve(
-    grpc::CallbackServerContext* context, Handler handler) {
+    grpc::CallbackServerContext* context,
+    const google::protobuf::Message* request, Handler handler) {
   auto* call = new UnaryCall(
       std::make_unique<ServedCall>(this, context, /*is_stream=*/false),
       std::move(handler));
-  call->Start();
+  call->Start(request);
   return call;
+}
+
+void Dispatcher::SetLimits(const Limits& limits) {
+  absl::MutexLock lock(&mutex_);
+  limits_ = limits;
 }
 
 void Dispatcher::Drain() {
@@ -126,7 +146,7 @@ absl::Status Dispatcher::TakeSlot(ServedCall& call, DrainRule drain) {
 absl::Status Dispatcher::CheckSlots(const ServedCall& call) const {
   const int used = call.is_stream_ ? stream_slots_ : unary_slots_;
   const int limit =
-      call.is_stream_ ? options_.max_streams : options_.max_unary_calls;
+      call.is_stream_ ? limits_.max_streams : limits_.max_unary_calls;
   if (used >= limit) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "server has ", used, call.is_stream_ ? " streams" : " unary calls",
@@ -136,13 +156,13 @@ absl::Status Dispatcher::CheckSlots(const ServedCall& call) const {
   const std::string& principal = call.call_.caller.principal;
   const auto held = client_stream_slots_.find(principal);
   if (held == client_stream_slots_.end() ||
-      held->second < options_.max_streams_per_client) {
+      held->second < limits_.max_streams_per_client) {
     return absl::OkStatus();
   }
   return absl::ResourceExhaustedError(absl::StrCat(
       "client ", principal, " has ", held->second,
       " streams open on this server, allowed are ",
-      options_.max_streams_per_client,
+      limits_.max_streams_per_client,
       " of one client, end one of them or open fewer at one time"));
 }
 

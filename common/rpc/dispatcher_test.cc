@@ -1,34 +1,32 @@
 #include "common/rpc/dispatcher.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/create_channel_posix.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/security/server_credentials.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
-#include <grpcpp/server_posix.h>
 #include <sched.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "cairn/testing/v1/echo_service.grpc.pb.h"
 #include "common/concurrency/thread_pool_executor.h"
+#include "common/log/log.h"
 #include "common/metrics/metric_registry.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/client_call.h"
-#include "common/rpc/echo_service.h"
-#include "common/rpc/method_tracker.h"
+#include "common/rpc/echo_suite.h"
+#include "common/rpc/peer_methods.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
 #include "common/status/retry_delay.h"
 #include "common/testing/seed.h"
 #include "common/testing/status_matchers.h"
+#include "common/trace/trace_context.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -40,97 +38,8 @@ using ::cairn::testing::v1::EchoResponse;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-using Stub = ::cairn::testing::v1::EchoService::Stub;
-
-std::unique_ptr<ThreadPoolExecutor> Pool(const std::string& name, int threads,
-                                         size_t queue_limit = 1024) {
-  auto pool = ThreadPoolExecutor::Create(
-      {.name = name, .threads = threads, .queue_limit = queue_limit});
-  EXPECT_OK(pool);
-  return std::move(pool).value();
-}
-
-// A dispatcher and the echo service on a loopback port.
-class Suite {
- public:
-  explicit Suite(Dispatcher::Options options = {}, int unary_threads = 4)
-      : unary_(Pool("unary", unary_threads)),
-        streams_(Pool("stream", options.max_streams)),
-        callers_(&unix_callers_),
-        metrics_(&registry_) {
-    EXPECT_OK(table_.Add(EchoService::Authorization()));
-    for (const AuthorizationRow& row : EchoService::Authorization()) {
-      metrics_.AddMethod(row.method, RpcType::kUnary);
-    }
-    dispatcher_ = std::make_unique<Dispatcher>(
-        options, Dispatcher::Dependencies{.callers = &callers_,
-                                          .authorization = &table_,
-                                          .metrics = &metrics_,
-                                          .clock = &clock_,
-                                          .unary_executor = unary_.get(),
-                                          .stream_executor = streams_.get()});
-    service_ = std::make_unique<EchoService>(dispatcher_.get());
-    grpc::ServerBuilder builder;
-    std::vector<
-        std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
-        interceptors;
-    interceptors.push_back(NewMethodTracker());
-    builder.experimental().SetInterceptorCreators(std::move(interceptors));
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port_);
-    builder.RegisterService(service_.get());
-    server_ = builder.BuildAndStart();
-    EXPECT_NE(server_, nullptr);
-  }
-
-  ~Suite() {
-    server_->Shutdown(std::chrono::system_clock::now());
-    EXPECT_TRUE(dispatcher_->AwaitIdle(absl::Seconds(60)));
-    server_.reset();
-    unary_->Shutdown();
-    streams_->Shutdown();
-  }
-
-  // Each channel has a connection of its own.
-  std::unique_ptr<Stub> NewStub() {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return ::cairn::testing::v1::EchoService::NewStub(grpc::CreateCustomChannel(
-        absl::StrCat("127.0.0.1:", port_), grpc::InsecureChannelCredentials(),
-        arguments));
-  }
-
-  // A connection of `principal`, who has the role of a client.
-  std::unique_ptr<Stub> NewClientStub(const std::string& principal) {
-    int ends[2];
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                         ends),
-              0);
-    unix_callers_.Remember(ends[0],
-                           {CallerKind::kUnix, CallerRole::kClient, principal});
-    grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
-    return ::cairn::testing::v1::EchoService::NewStub(
-        grpc::CreateInsecureChannelFromFd("client", ends[1]));
-  }
-
-  Dispatcher& dispatcher() { return *dispatcher_; }
-  MetricRegistry& registry() { return registry_; }
-  const Clock& clock() const { return clock_; }
-
- private:
-  const SystemClock clock_;
-  const std::unique_ptr<ThreadPoolExecutor> unary_;
-  const std::unique_ptr<ThreadPoolExecutor> streams_;
-  UnixCallers unix_callers_;
-  CallerResolver callers_;
-  AuthorizationTable table_;
-  MetricRegistry registry_;
-  RpcMetrics metrics_;
-  std::unique_ptr<Dispatcher> dispatcher_;
-  std::unique_ptr<EchoService> service_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
+using Suite = EchoSuite;
+using Stub = EchoSuite::Stub;
 
 absl::Status Echo(Suite& suite, Stub& stub, const EchoRequest& request,
                   EchoResponse* response) {
@@ -153,18 +62,135 @@ TEST(DispatcherTest, AHandlerSeesTheCallerTheDeadlineAndTheTrace) {
   EXPECT_EQ(response.text(), "hello");
   EXPECT_EQ(response.principal(), "loopback");
   EXPECT_EQ(response.caller_role(), static_cast<uint32_t>(CallerRole::kAdmin));
-  EXPECT_EQ(response.trace_parent(), trace);
+  // Another step of the same request.
+  const auto seen = ParseTraceParent(response.trace_parent());
+  ASSERT_TRUE(seen.has_value()) << response.trace_parent();
+  EXPECT_EQ(seen->trace_id, "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_NE(seen->span_id, "b7ad6b7169203331");
 }
 
-TEST(DispatcherTest, ADamagedTraceIsNotHandedOn) {
+TEST(DispatcherTest, ADamagedTraceIsNotHandedOnAndANewOneBegins) {
   Suite suite;
-  Call call;
-  call.trace_parent = "00-XYZ7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  ClientCall client(call, suite.clock(), absl::Seconds(60));
+  for (const char* damaged :
+       {"00-XYZ7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "", "00"}) {
+    grpc::ClientContext context;
+    context.AddMetadata("traceparent", damaged);
+    EchoResponse response;
+    ASSERT_TRUE(suite.NewStub()->Echo(&context, EchoRequest(), &response).ok());
+    EXPECT_TRUE(ParseTraceParent(response.trace_parent()).has_value())
+        << response.trace_parent();
+  }
+}
+
+TEST(ClientCallTest, CountsOnAChannelWithMetrics) {
+  Suite suite;
+  MetricRegistry registry;
+  ASSERT_OK_AND_ASSIGN(
+      const auto channel,
+      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
+                     .methods = CountPeerMethods(
+                         {"cairn.testing.v1.EchoService"}, &registry)}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  EchoRequest request;
   EchoResponse response;
-  ASSERT_OK(client.Finish(
-      suite.NewStub()->Echo(client.context(), EchoRequest(), &response)));
-  EXPECT_EQ(response.trace_parent(), "");
+  ASSERT_OK(Echo(suite, *stub, request, &response));
+  request.set_fail_code(static_cast<int>(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(Echo(suite, *stub, request, &response).ok());
+  const std::string method =
+      "grpc_method=\"Echo\",grpc_service=\"cairn.testing.v1.EchoService\","
+      "grpc_type=\"unary\"}";
+  const std::string text = registry.Text();
+  for (const char* expected :
+       {"grpc_client_started_total{%s 2\n", "grpc_client_msg_sent_total{%s 2\n",
+        "grpc_client_msg_received_total{%s 1\n",
+        "grpc_client_handled_total{grpc_code=\"OK\",%s 1\n",
+        "grpc_client_handled_total{grpc_code=\"NotFound\",%s 1\n",
+        "grpc_client_handled_total{grpc_code=\"DataLoss\",%s 0\n",
+        "grpc_client_handling_seconds_count{%s 2\n"}) {
+    EXPECT_THAT(text,
+                HasSubstr(absl::StrReplaceAll(expected, {{"%s", method}})));
+  }
+}
+
+TEST(ClientCallTest, ACallThatIsLeftCountsAsCancelled) {
+  Suite suite;
+  MetricRegistry registry;
+  ASSERT_OK_AND_ASSIGN(
+      const auto channel,
+      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
+                     .methods = CountPeerMethods(
+                         {"cairn.testing.v1.EchoService"}, &registry)}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  {
+    ClientCall client({}, suite.clock(), absl::Seconds(60));
+    const auto stream = stub->EchoStream(client.context());
+    ASSERT_TRUE(stream->Write(EchoRequest()));
+    client.CountSent();
+    EchoResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    client.CountReceived();
+    client.context()->TryCancel();
+    stream->Finish();
+  }
+  const std::string method =
+      "grpc_method=\"EchoStream\",grpc_service=\"cairn.testing.v1."
+      "EchoService\",grpc_type=\"bidi_stream\"}";
+  const std::string text = registry.Text();
+  for (const char* expected :
+       {"grpc_client_started_total{%s 1\n", "grpc_client_msg_sent_total{%s 1\n",
+        "grpc_client_msg_received_total{%s 1\n",
+        "grpc_client_handled_total{grpc_code=\"Canceled\",%s 1\n"}) {
+    EXPECT_THAT(text,
+                HasSubstr(absl::StrReplaceAll(expected, {{"%s", method}})));
+  }
+}
+
+TEST(DispatcherTest, ChannelsOfARequestHandItOn) {
+  Suite suite;
+  ASSERT_OK_AND_ASSIGN(
+      const auto channel,
+      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
+                     .trace_parent = "00-0af7651916cd43dd8448eb211c80319c-"
+                                     "b7ad6b7169203331-01"}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  grpc::ClientContext context;
+  EchoResponse response;
+  ASSERT_TRUE(stub->Echo(&context, EchoRequest(), &response).ok());
+  EXPECT_THAT(response.trace_parent(),
+              HasSubstr("00-0af7651916cd43dd8448eb211c80319c-"));
+}
+
+TEST(DispatcherTest, AnEndedCallIsOneLineWithItsFields) {
+  Suite suite;
+  std::vector<std::string> lines;
+  absl::Mutex mutex;
+  const LogSink previous = SetLogSink([&](LogLevel, std::string_view line) {
+    absl::MutexLock lock(&mutex);
+    lines.emplace_back(line);
+  });
+  SetLogLevel(LogLevel::kDebug);
+  EchoRequest request;
+  request.set_fail_code(static_cast<int>(absl::StatusCode::kDataLoss));
+  request.set_text("pack 7 is damaged");
+  EchoResponse response;
+  EXPECT_FALSE(Echo(suite, *suite.NewStub(), request, &response).ok());
+  SetLogLevel(LogLevel::kInfo);
+  SetLogSink(previous);
+  absl::MutexLock lock(&mutex);
+  std::vector<std::string> failed;
+  for (const std::string& line : lines) {
+    if (line.find("\"call failed\"") != std::string::npos) {
+      failed.push_back(line);
+    }
+  }
+  ASSERT_EQ(failed.size(), 1u);
+  for (const char* part :
+       {"\"level\":\"error\"", "\"rpc\":\"cairn.testing.v1.EchoService/Echo\"",
+        "\"code\":\"DATA_LOSS\"", "\"err\":\"pack 7 is damaged\"",
+        "\"principal\":\"loopback\"", "\"dur_s\":0.", "\"trace_id\":\"",
+        "\"span_id\":\"", "\"parent_span_id\":\""}) {
+    EXPECT_THAT(failed[0], HasSubstr(part));
+  }
 }
 
 TEST(DispatcherTest, StatusAndTextOfAHandlerReachTheClient) {
@@ -458,7 +484,7 @@ TEST(DispatcherTest, ManyStreamsThatEndInAllWaysDoNotDisturbEachOther) {
   constexpr int kClients = 16;
   constexpr int kStreamsPerClient = 25;
   Suite suite({.max_streams = 2 * kClients});
-  const auto clients = Pool("client", kClients);
+  const auto clients = Suite::Pool("client", kClients);
   const uint64_t seed = TestSeed();
   std::atomic<int> ended = 0;
   absl::Notification done;

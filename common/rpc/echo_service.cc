@@ -15,6 +15,10 @@ using ::cairn::testing::v1::EchoRequest;
 using ::cairn::testing::v1::EchoResponse;
 
 constexpr uint32_t kMaxPadding = 1024 * 1024;
+// And one service.
+constexpr RoleSet kPeopleAndIngest = {CallerRole::kReader, CallerRole::kBackup,
+                                      CallerRole::kOperator, CallerRole::kAdmin,
+                                      CallerRole::kIngest};
 
 EchoResponse Answer(const Call& call, const EchoRequest& request) {
   EchoResponse response;
@@ -48,17 +52,17 @@ absl::Status Obey(const Call& call, const EchoRequest& request) {
 std::vector<AuthorizationRow> EchoService::Authorization() {
   const std::string service = "cairn.testing.v1.EchoService/";
   return {
-      {service + "Echo", kEveryRole},
-      {service + "EchoStream", kEveryRole},
+      {service + "Echo", kPeopleAndIngest, DrainRule::kAllow, Within({"text"})},
+      {service + "EchoStream", kEveryRole, DrainRule::kAllow, Within({"text"})},
       {service + "Collect", kEveryRole, DrainRule::kRefuse},
-      {service + "Repeat", kAdminsOnly, DrainRule::kEnd},
+      {service + "Repeat", kOperators, DrainRule::kEnd, InDatastore({"text"})},
   };
 }
 
 grpc::ServerUnaryReactor* EchoService::Echo(
     grpc::CallbackServerContext* context, const EchoRequest* request,
     EchoResponse* response) {
-  return dispatcher_->Serve(context, [=](const Call& call) {
+  return dispatcher_->Serve(context, request, [=](const Call& call) {
     *response = Answer(call, *request);
     return Obey(call, *request);
   });
@@ -99,7 +103,7 @@ grpc::ServerReadReactor<EchoRequest>* EchoService::Collect(
 grpc::ServerWriteReactor<EchoResponse>* EchoService::Repeat(
     grpc::CallbackServerContext* context, const EchoRequest* request) {
   return dispatcher_->ServeServerStream<EchoResponse>(
-      context,
+      context, request,
       [request](const Call& call, MessageWriter<EchoResponse>& messages) {
         for (uint32_t i = 0; i < request->count(); ++i) {
           EchoResponse response = Answer(call, *request);

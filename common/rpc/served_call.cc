@@ -1,17 +1,23 @@
 #include "common/rpc/served_call.h"
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/rpc/dispatcher.h"
 #include "common/rpc/method_tracker.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/reason.h"
 #include "common/status/retry_delay.h"
+#include "common/status/status_macros.h"
+#include "common/trace/trace_context.h"
 
 namespace cairn {
 namespace {
@@ -19,33 +25,11 @@ namespace {
 constexpr uint32_t kConcluded = 1;
 constexpr uint32_t kCancelled = 2;
 
-std::string_view RoleName(CallerRole role) {
-  switch (role) {
-    case CallerRole::kNone:
-      return "none";
-    case CallerRole::kClient:
-      return "client";
-    case CallerRole::kAdmin:
-      return "admin";
-    case CallerRole::kService:
-      return "service";
-  }
-  return "none";
-}
-
-// The W3C traceparent of the call, version 00, or empty.
-std::string TraceParent(const grpc::CallbackServerContext& context) {
+// Untrusted, and empty if there is none.
+std::string_view TraceParent(const grpc::CallbackServerContext& context) {
   const auto found = context.client_metadata().find("traceparent");
   if (found == context.client_metadata().end()) return "";
-  const std::string_view text(found->second.data(), found->second.size());
-  if (text.size() != 55 || !text.starts_with("00-")) return "";
-  for (size_t i = 3; i < text.size(); ++i) {
-    const bool is_dash = i == 35 || i == 52;
-    const char c = text[i];
-    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    if (is_dash ? c != '-' : !is_hex) return "";
-  }
-  return std::string(text);
+  return std::string_view(found->second.data(), found->second.size());
 }
 
 // Nobody but this process sees these, so they are told here.
@@ -85,34 +69,55 @@ void ServedCall::OnCancel() {
   ended_.fetch_or(kCancelled, std::memory_order_release);
 }
 
-absl::Status ServedCall::Authorize() {
-  const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
-  const AuthorizationRow* row = with.authorization->Find(method_);
-  if (row == nullptr) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "method ", method_, " has no row in the authorization table"));
-  }
-  call_.caller = with.callers->Resolve(*context_);
-  if (call_.caller.kind == CallerKind::kNone ||
-      call_.caller.role == CallerRole::kNone) {
-    return absl::UnauthenticatedError(absl::StrCat(
-        "caller at ", context_->peer(),
-        " is not known, allowed are the unix socket, loopback and a client "
-        "certificate"));
-  }
-  if (!row->roles.Contains(call_.caller.role)) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("caller ", call_.caller.principal, " with role ",
-                     RoleName(call_.caller.role), " may not call ", method_));
-  }
-  return dispatcher_->TakeSlot(*this, row->drain);
+void ServedCall::Admit(Request where, const google::protobuf::Message* request,
+                       Decided decided) {
+  AccessGate& gate = dispatcher_->gate_;
+  BeginTrace();
+  const absl::StatusOr<const AuthorizationRow*> row = gate.FindRow(Knock());
+  if (!row.ok()) return decided(row.status());
+  row_ = *row;
+  request_ = request;
+  request_checked_ = where == Request::kGiven;
+  SetDeadline();
+  gate.FindCaller(Knock(), *token_,
+                  [this, decided = std::move(decided)](
+                      absl::StatusOr<Caller> caller) mutable {
+                    if (!caller.ok())
+                      return decided(std::move(caller).status());
+                    call_.caller = *std::move(caller);
+                    decided(Authorize(*row_));
+                  });
 }
 
-absl::Status ServedCall::Admit() {
-  if (absl::Status status = Authorize(); !status.ok()) return status;
-  call_.trace_parent = TraceParent(*context_);
-  SetDeadline();
+absl::Status ServedCall::Authorize(const AuthorizationRow& row) {
+  AccessGate& gate = dispatcher_->gate_;
+  RETURN_IF_ERROR(gate.CheckRole(Knock(), row, call_.caller));
+  // Of a stream its first message tells, unless nothing would.
+  if (request_checked_ || row.scope.kind == ScopeRule::Kind::kRefused) {
+    RETURN_IF_ERROR(gate.CheckRequest(Knock(), row, call_.caller, request_));
+  }
+  RETURN_IF_ERROR(dispatcher_->TakeSlot(*this, row.drain));
+  // The one message of a caller that sends no stream.
+  if (request_checked_) CountReceived();
   return absl::OkStatus();
+}
+
+bool ServedCall::AdmitMessage(const google::protobuf::Message& message) {
+  if (std::exchange(request_checked_, true)) return refusal_.ok();
+  refusal_ =
+      dispatcher_->gate_.CheckRequest(Knock(), *row_, call_.caller, &message);
+  return refusal_.ok();
+}
+
+void ServedCall::BeginTrace() {
+  const std::optional<TraceContext> from =
+      ParseTraceParent(TraceParent(*context_));
+  const TraceContext trace = from.has_value() ? NewSpan(*from) : NewTrace();
+  call_.trace_parent = ToTraceParent(trace);
+  log_fields_.Set("rpc", method_);
+  log_fields_.Set("trace_id", trace.trace_id);
+  log_fields_.Set("span_id", trace.span_id);
+  if (from.has_value()) log_fields_.Set("parent_span_id", from->span_id);
 }
 
 void ServedCall::SetDeadline() {
@@ -148,6 +153,14 @@ void ServedCall::ReadEnded() {
   first_message_->compare_exchange_strong(expected, FirstMessage::kCame);
 }
 
+void ServedCall::CountReceived() {
+  if (metrics_ != nullptr) metrics_->Received();
+}
+
+void ServedCall::CountSent() {
+  if (metrics_ != nullptr) metrics_->Sent();
+}
+
 absl::Status ServedCall::Schedule(Executor::Task task) {
   const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
   Executor* const executor =
@@ -162,16 +175,47 @@ absl::Status ServedCall::RunHandler(
     absl::AnyInvocable<absl::Status(const Call&)> handler) {
   // The caller may have gone while the call waited for this thread.
   if (absl::Status status = token_->Check(); !status.ok()) return status;
-  if (call_.trace_parent.empty()) return handler(call_);
-  const ScopedLogField trace(
-      "trace_id", std::string_view(call_.trace_parent).substr(3, 32));
+  log_fields_.Set("principal", call_.caller.principal);
+  const LogScope scope(&log_fields_);
   return handler(call_);
+}
+
+void ServedCall::LogEnd(const absl::Status& status, absl::Duration elapsed) {
+  // A stream lasts as long as what it carries.
+  const bool slow = !is_stream_ && elapsed >= dispatcher_->options_.slow_call;
+  LogLevel level = LogLevel::kDebug;
+  if (slow) level = LogLevel::kInfo;
+  if (IsOurFault(status.code())) level = LogLevel::kError;
+  if (!LogEnabled(level)) return;
+  log_fields_.Set("principal", call_.caller.principal);
+  std::vector<LogField> fields = {
+      {.name = "code", .value = absl::StatusCodeToString(status.code())},
+      {.name = "dur_s",
+       .value = absl::StrFormat("%.6f", absl::ToDoubleSeconds(elapsed)),
+       .is_number = true}};
+  // What is no fault of ours may name what is the user's.
+  if (!status.ok() &&
+      (level >= LogLevel::kError || LogEnabled(LogLevel::kDebug))) {
+    fields.push_back({.name = "err", .value = std::string(status.message())});
+  }
+  const LogScope scope(&log_fields_);
+  LogWithFields(level,
+                level == LogLevel::kError ? "call failed"
+                : slow                    ? "call was slow"
+                                          : "call finished",
+                fields);
 }
 
 grpc::Status ServedCall::Conclude(absl::Status status) {
   const Dispatcher::Dependencies& with = dispatcher_->dependencies_;
   if (has_timer_) with.unary_executor->Cancel(timer_);
   has_timer_ = false;
+  if (!refusal_.ok()) {
+    // Whatever the handler makes of a stream that ends before it begins.
+    status = refusal_;
+  } else if (slot_taken_) {
+    dispatcher_->gate_.NoteHandled(Knock(), call_.caller, status);
+  }
   if (first_message_->load() == FirstMessage::kLate) {
     // Whatever the handler makes of a stream without a message.
     status = absl::DeadlineExceededError(absl::StrCat(
@@ -188,14 +232,10 @@ grpc::Status ServedCall::Conclude(absl::Status status) {
           absl::StrCat("deadline of ", method_, " has passed"));
     }
   }
-  if (metrics_ != nullptr) {
-    metrics_->Handled(status.code(), with.clock->Monotonic() - started_);
-  }
-  if (IsOurFault(status.code())) {
-    LOG(ERROR) << "call failed method=" << method_
-               << " caller=" << call_.caller.principal
-               << " status=" << status.ToString();
-  }
+  const absl::Duration elapsed = with.clock->Monotonic() - started_;
+  if (metrics_ != nullptr) metrics_->Handled(status.code(), elapsed);
+  if (!is_stream_ && status.ok()) CountSent();
+  LogEnd(status, elapsed);
   grpc::Status result = ToGrpcStatus(status);
   ended_.fetch_or(kConcluded, std::memory_order_release);
   return result;

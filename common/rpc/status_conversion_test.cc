@@ -144,9 +144,11 @@ TEST(RetryDelayTest, IsClampedAndNotPutOnSuccess) {
 
 // The proto is what clients in other languages read.
 TEST(ErrorProtoTest, ListsEveryReasonOfTheCode) {
-  std::ifstream file("common/status/reason.h");
   std::stringstream text;
-  text << file.rdbuf();
+  for (const char* path :
+       {"common/status/reason.h", "common/token/token_reasons.h"}) {
+    text << std::ifstream(path).rdbuf();
+  }
   const std::string header = text.str();
   const std::regex constant("char k[A-Za-z]+\\[\\] = \"([A-Z_]+)\"");
   int found = 0;

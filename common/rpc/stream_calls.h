@@ -54,13 +54,54 @@ class StreamRun {
         finish_(std::move(finish)) {}
   ~StreamRun() { served_->CheckConcluded(); }
 
-  void Start(absl::AnyInvocable<absl::Status(const Call&)> handler) {
-    absl::Status status = served_->Admit();
-    if (!status.ok()) {
-      finish_(std::move(status));
-      return;
-    }
+  // `request`: the one message of a peer that sends no stream.
+  void Start(const google::protobuf::Message* request,
+             absl::AnyInvocable<absl::Status(const Call&)> handler) {
     handler_ = std::move(handler);
+    served_->Admit(std::is_same_v<Reads, NoSide>
+                       ? ServedCall::Request::kGiven
+                       : ServedCall::Request::kFirstMessage,
+                   request, [this](absl::Status status) {
+                     if (status.ok()) {
+                       Launch();
+                     } else {
+                       finish_(std::move(status));
+                     }
+                   });
+  }
+
+  void OnCancel() { served_->OnCancel(); }
+
+  void OnReadDone(bool ok) {
+    served_->ReadEnded();
+    if (ok) served_->CountReceived();
+    reads_->OnReadDone(ok);
+  }
+
+  // Handler: MessageReader's Read. A stream whose first message is about what
+  // its caller may not see has no messages for the handler.
+  template <typename Message>
+  bool Read(Message* message) {
+    if (!reads_->Read(message)) return false;
+    if (served_->AdmitMessage(*message)) return true;
+    reads_->Stop();
+    return false;
+  }
+
+  void OnWriteDone(bool ok) {
+    if (ok) served_->CountSent();
+    writes_->OnWriteDone(ok);
+  }
+
+  grpc::Status Conclude(absl::Status status) {
+    if constexpr (std::is_same_v<Writes, NoSide>) {
+      if (status.ok()) served_->CountSent();
+    }
+    return served_->Conclude(std::move(status));
+  }
+
+ private:
+  void Launch() {
     stop_ = served_->token().AddCallback([this] {
       reads_->Stop();
       writes_->Stop();
@@ -69,25 +110,13 @@ class StreamRun {
       served_->AwaitFirstMessage();
     }
     reads_->Start();
-    status = served_->Schedule([this] {
+    absl::Status status = served_->Schedule([this] {
       absl::Status result = served_->RunHandler(std::move(handler_));
       End(std::move(result));
     });
     if (!status.ok()) End(std::move(status));
   }
 
-  void OnCancel() { served_->OnCancel(); }
-
-  void OnReadDone(bool ok) {
-    served_->ReadEnded();
-    reads_->OnReadDone(ok);
-  }
-
-  grpc::Status Conclude(absl::Status status) {
-    return served_->Conclude(std::move(status));
-  }
-
- private:
   void End(absl::Status status) {
     served_->token().RemoveCallback(stop_);
     reads_->StopAndSettle();
@@ -125,8 +154,8 @@ class BidiCall final : public grpc::ServerBidiReactor<Request, Response>,
           this->Finish(run_.Conclude(std::move(status)));
         }) {}
 
-  void Start() {
-    run_.Start([this](const Call& call) {
+  void Start(const google::protobuf::Message* request) {
+    run_.Start(request, [this](const Call& call) {
       // What the handler holds goes with this thread, not with gRPC's.
       Handler handler = std::move(handler_);
       return handler(call, *this);
@@ -134,13 +163,13 @@ class BidiCall final : public grpc::ServerBidiReactor<Request, Response>,
   }
 
  private:
-  bool Read(Request* message) override { return reads_.Read(message); }
+  bool Read(Request* message) override { return run_.Read(message); }
   void StopReading() override { reads_.Stop(); }
   bool Write(Response message) override {
     return writes_.Write(std::move(message));
   }
   void OnReadDone(bool ok) override { run_.OnReadDone(ok); }
-  void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
+  void OnWriteDone(bool ok) override { run_.OnWriteDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
   void OnDone() override { delete this; }
 
@@ -166,8 +195,8 @@ class ClientStreamCall final : public grpc::ServerReadReactor<Request>,
           this->Finish(run_.Conclude(std::move(status)));
         }) {}
 
-  void Start() {
-    run_.Start([this](const Call& call) {
+  void Start(const google::protobuf::Message* request) {
+    run_.Start(request, [this](const Call& call) {
       // What the handler holds goes with this thread, not with gRPC's.
       Handler handler = std::move(handler_);
       return handler(call, *this);
@@ -175,7 +204,7 @@ class ClientStreamCall final : public grpc::ServerReadReactor<Request>,
   }
 
  private:
-  bool Read(Request* message) override { return reads_.Read(message); }
+  bool Read(Request* message) override { return run_.Read(message); }
   void StopReading() override { reads_.Stop(); }
   void OnReadDone(bool ok) override { run_.OnReadDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
@@ -203,8 +232,8 @@ class ServerStreamCall final : public grpc::ServerWriteReactor<Response>,
           this->Finish(run_.Conclude(std::move(status)));
         }) {}
 
-  void Start() {
-    run_.Start([this](const Call& call) {
+  void Start(const google::protobuf::Message* request) {
+    run_.Start(request, [this](const Call& call) {
       // What the handler holds goes with this thread, not with gRPC's.
       Handler handler = std::move(handler_);
       return handler(call, *this);
@@ -215,7 +244,7 @@ class ServerStreamCall final : public grpc::ServerWriteReactor<Response>,
   bool Write(Response message) override {
     return writes_.Write(std::move(message));
   }
-  void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
+  void OnWriteDone(bool ok) override { run_.OnWriteDone(ok); }
   void OnCancel() override { run_.OnCancel(); }
   void OnDone() override { delete this; }
 

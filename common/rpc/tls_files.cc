@@ -26,13 +26,8 @@ absl::Status FileError(const char* setting, const std::string& path) {
       absl::StrCat(setting, " ", path, ": ", OpenSslError()));
 }
 
-}  // namespace
-
-absl::Status CheckTlsFiles(const TlsFiles& files) {
-  if (files.ca.empty() || files.cert.empty() || files.key.empty()) {
-    return absl::InvalidArgumentError(
-        "tls-ca-file, tls-cert-file and tls-key-file must be set together");
-  }
+// Loads those that are named.
+absl::Status TryTlsFiles(const TlsFiles& files) {
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
       SSL_CTX_new(TLS_method()), &SSL_CTX_free);
   if (context == nullptr) {
@@ -41,6 +36,7 @@ absl::Status CheckTlsFiles(const TlsFiles& files) {
   if (SSL_CTX_load_verify_file(context.get(), files.ca.c_str()) != 1) {
     return FileError("tls-ca-file", files.ca);
   }
+  if (files.cert.empty()) return absl::OkStatus();
   if (SSL_CTX_use_certificate_chain_file(context.get(), files.cert.c_str()) !=
       1) {
     return FileError("tls-cert-file", files.cert);
@@ -51,6 +47,25 @@ absl::Status CheckTlsFiles(const TlsFiles& files) {
     return FileError("tls-key-file", files.key);
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckTlsFiles(const TlsFiles& files) {
+  if (files.ca.empty() || files.cert.empty() || files.key.empty()) {
+    return absl::InvalidArgumentError(
+        "tls-ca-file, tls-cert-file and tls-key-file must be set together");
+  }
+  return TryTlsFiles(files);
+}
+
+absl::Status CheckClientTlsFiles(const TlsFiles& files) {
+  if (files.ca.empty() || files.cert.empty() != files.key.empty()) {
+    return absl::InvalidArgumentError(
+        "tls-ca-file must be set for TLS, and tls-cert-file and tls-key-file "
+        "together or not at all");
+  }
+  return TryTlsFiles(files);
 }
 
 }  // namespace cairn

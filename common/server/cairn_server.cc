@@ -3,7 +3,6 @@
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/server_posix.h>
 
-#include <algorithm>
 #include <chrono>
 #include <span>
 #include <string_view>
@@ -17,9 +16,13 @@
 #include "common/metrics/metrics_exposer.h"
 #include "common/metrics/process_metrics.h"
 #include "common/metrics/rpc_metrics.h"
+#include "common/rpc/auth_failures.h"
 #include "common/rpc/authorization_table.h"
 #include "common/rpc/caller_resolver.h"
+#include "common/rpc/certificate_expiry.h"
 #include "common/rpc/dispatcher.h"
+#include "common/rpc/library_logs.h"
+#include "common/rpc/peer_methods.h"
 #include "common/server/health_board.h"
 #include "common/server/health_service.h"
 #include "common/server/readiness_monitor.h"
@@ -33,13 +36,32 @@ namespace {
 
 // What the health port may hold: its messages have a few bytes.
 constexpr uint64_t kHealthMemoryBytes = uint64_t{16} << 20;
+// How long a connection without calls may take to end. A client that answers
+// has taken all that was sent to it, so the wait is one round trip.
+constexpr absl::Duration kFarewell = absl::Milliseconds(500);
 
-RpcType TypeOf(const google::protobuf::MethodDescriptor& method) {
-  if (method.client_streaming()) {
-    return method.server_streaming() ? RpcType::kBidiStream
-                                     : RpcType::kClientStream;
+// Read again at each scrape, as the files are: a renewed one shows at once.
+void AddCertificateMetrics(const TlsFiles& files, MetricRegistry* registry) {
+  if (files.empty()) return;
+  for (const auto& [label, path] :
+       {std::pair("own", files.cert), std::pair("ca", files.ca)}) {
+    registry->AddCallback(
+        "cairn_cert_expiry_timestamp_seconds",
+        "When the first certificate in the file ends; 0: it has none.",
+        {{"file", label}}, /*counts=*/false, [path = path] {
+          const absl::StatusOr<absl::Time> expiry = FirstExpiry(path);
+          return expiry.ok()
+                     ? absl::ToDoubleSeconds(*expiry - absl::UnixEpoch())
+                     : 0;
+        });
   }
-  return method.server_streaming() ? RpcType::kServerStream : RpcType::kUnary;
+}
+
+Dispatcher::Limits LimitsOf(const ServerOptions& options) {
+  return {.max_unary_calls = static_cast<int>(options.max_unary_calls),
+          .max_streams = static_cast<int>(options.max_streams),
+          .max_streams_per_client =
+              static_cast<int>(options.MaxStreamsPerClient())};
 }
 
 }  // namespace
@@ -54,10 +76,13 @@ class CairnServer::Parts final : public ServiceContext {
         options_(options),
         dependencies_(dependencies),
         callers_(&unix_callers_),
+        failures_(&registry_, dependencies.clock),
         rpc_metrics_(&registry_),
         health_(&board_) {}
 
   absl::Status Start(std::vector<std::unique_ptr<Service>> services);
+  absl::Status Reload(const ServerOptions& options);
+  void EndReadiness();
   void Drain();
   void Shutdown();
 
@@ -71,6 +96,10 @@ class CairnServer::Parts final : public ServiceContext {
                               std::span<const AuthorizationRow> rows) override;
   void AddReadinessProbe(std::string name, ReadinessProbe probe) override {
     monitor_->AddProbe(starting_, name, std::move(probe));
+  }
+  void SetTokenDirectory(TokenDirectory* directory) override {
+    dispatcher_->SetTokenDirectory(directory);
+    takes_tokens_ = true;
   }
 
   const std::vector<uint16_t>& ports() const { return ports_; }
@@ -86,6 +115,7 @@ class CairnServer::Parts final : public ServiceContext {
   absl::Status StartHealthPort();
   absl::Status StartServing();
   absl::Status StartUnixListener(const Endpoint& endpoint);
+  void EndConnections();
 
   const std::string name_;
   const ServerOptions options_;
@@ -95,6 +125,7 @@ class CairnServer::Parts final : public ServiceContext {
   UnixCallers unix_callers_;
   const CallerResolver callers_;
   AuthorizationTable authorization_;
+  AuthFailures failures_;
   RpcMetrics rpc_metrics_;
   HealthBoard board_;
   HealthService health_;
@@ -106,6 +137,7 @@ class CairnServer::Parts final : public ServiceContext {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<Service>> services_;  // Start was called on each
   std::string starting_;                            // the one that starts now
+  bool takes_tokens_ = false;                       // one gave a directory
   std::vector<grpc::Service*> grpc_services_;
   std::unique_ptr<grpc::Server> health_server_;
   uint16_t health_port_ = 0;
@@ -147,16 +179,17 @@ absl::Status CairnServer::Parts::StartThreads() {
                    ThreadPoolExecutor::Create(
                        {.name = "stream",
                         .threads = static_cast<int>(options_.max_streams)}));
+  const Dispatcher::Limits limits = LimitsOf(options_);
   dispatcher_ = std::make_unique<Dispatcher>(
       Dispatcher::Options{
           .default_deadline = options_.default_deadline,
-          .max_unary_calls = static_cast<int>(options_.max_unary_calls),
-          .max_streams = static_cast<int>(options_.max_streams),
-          .max_streams_per_client = static_cast<int>(std::max<int64_t>(
-              1, options_.max_streams * options_.client_stream_share / 100)),
+          .max_unary_calls = limits.max_unary_calls,
+          .max_streams = limits.max_streams,
+          .max_streams_per_client = limits.max_streams_per_client,
           .first_message_timeout = options_.first_message_timeout},
       Dispatcher::Dependencies{.callers = &callers_,
                                .authorization = &authorization_,
+                               .failures = &failures_,
                                .metrics = &rpc_metrics_,
                                .clock = dependencies_.clock,
                                .unary_executor = unary_threads_.get(),
@@ -172,6 +205,7 @@ absl::Status CairnServer::Parts::StartObservation() {
                         [pool = unary_threads_.get()] {
                           return static_cast<double>(pool->queued());
                         });
+  AddCertificateMetrics(options_.tls, &registry_);
   if (!options_.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer_,
                      MetricsExposer::Open(options_.metrics_listen, registry_));
@@ -184,7 +218,8 @@ absl::Status CairnServer::Parts::StartObservation() {
 
 absl::Status CairnServer::Parts::StartHealthPort() {
   grpc::ServerBuilder builder;
-  ConfigureBuilder(/*dispatched=*/false, kHealthMemoryBytes, &builder);
+  ConfigureBuilder(/*dispatched=*/false, kHealthMemoryBytes,
+                   options_.max_connection_age, &builder);
   int port = 0;
   builder.AddListeningPort(options_.health_listen,
                            grpc::InsecureServerCredentials(), &port);
@@ -231,10 +266,11 @@ absl::Status CairnServer::Parts::AddGrpcService(
         absl::StrJoin(missing, ", "), "] and has rows without method [",
         absl::StrJoin(stray, ", "), "]"));
   }
+  RETURN_IF_ERROR(authorization_.CheckScopeRules(*descriptor));
   for (int i = 0; i < descriptor->method_count(); ++i) {
     const google::protobuf::MethodDescriptor& method = *descriptor->method(i);
     rpc_metrics_.AddMethod(absl::StrCat(full_name, "/", method.name()),
-                           TypeOf(method));
+                           TypeOfMethod(method));
   }
   grpc_services_.push_back(service);
   return absl::OkStatus();
@@ -242,17 +278,24 @@ absl::Status CairnServer::Parts::AddGrpcService(
 
 absl::Status CairnServer::Parts::StartServing() {
   ASSIGN_OR_RETURN(const std::vector<Endpoint> endpoints, options_.Endpoints());
+  WatchHandshakes([this](std::string_view why) {
+    failures_.Refused(AuthFailure::kHandshake, "", "", "", why);
+  });
   grpc::ServerBuilder builder;
-  ConfigureBuilder(/*dispatched=*/true, options_.rpc_memory_bytes, &builder);
+  ConfigureBuilder(/*dispatched=*/true, options_.rpc_memory_bytes,
+                   options_.max_connection_age, &builder);
   // Filled by BuildAndStart, so their addresses must stay.
   std::vector<int> chosen(endpoints.size(), 0);
   for (size_t i = 0; i < endpoints.size(); ++i) {
     if (endpoints[i].kind == Endpoint::Kind::kUnix) continue;
-    builder.AddListeningPort(endpoints[i].Address(),
-                             endpoints[i].kind == Endpoint::Kind::kTls
-                                 ? TlsServerCredentials(options_.tls)
-                                 : grpc::InsecureServerCredentials(),
-                             &chosen[i]);
+    builder.AddListeningPort(
+        endpoints[i].Address(),
+        endpoints[i].kind == Endpoint::Kind::kTls
+            ? TlsServerCredentials(options_.tls,
+                                   takes_tokens_ ? ClientCertificate::kOptional
+                                                 : ClientCertificate::kRequired)
+            : grpc::InsecureServerCredentials(),
+        &chosen[i]);
   }
   builder.RegisterService(&health_);
   for (grpc::Service* service : grpc_services_) {
@@ -298,20 +341,47 @@ absl::Status CairnServer::Parts::StartUnixListener(const Endpoint& endpoint) {
   return absl::OkStatus();
 }
 
-void CairnServer::Parts::Drain() {
+absl::Status CairnServer::Parts::Reload(const ServerOptions& options) {
+  const Dispatcher::Limits limits = LimitsOf(options);
+  RETURN_IF_ERROR(stream_threads_->EnsureThreads(limits.max_streams));
+  unary_threads_->SetQueueLimit(static_cast<size_t>(limits.max_unary_calls));
+  for (const auto& service : services_) {
+    RETURN_IF_ERROR(WithContext(service->Reload(),
+                                absl::StrCat("service ", service->name())));
+  }
+  // Last: what a stream needs is there before more of them may come.
+  dispatcher_->SetLimits(limits);
+  return absl::OkStatus();
+}
+
+void CairnServer::Parts::EndReadiness() {
   if (monitor_ != nullptr) monitor_->Drain();
+}
+
+void CairnServer::Parts::Drain() {
+  EndReadiness();
   if (dispatcher_ != nullptr) dispatcher_->Drain();
   for (const auto& service : services_) service->Drain();
+}
+
+// Each client is asked whether it has got everything, and its connection ends
+// with the answer: closed at once, it could lose the last status.
+void CairnServer::Parts::EndConnections() {
+  if (dispatcher_->calls_in_flight() > 0) {
+    server_->Shutdown(std::chrono::system_clock::time_point());
+    return;
+  }
+  server_->Shutdown(absl::ToChronoTime(dependencies_.clock->Now() + kFarewell));
 }
 
 // Also after a Start that failed half-way: each part may be missing.
 void CairnServer::Parts::Shutdown() {
   // No connection is handed to a server that has stopped.
   listeners_.clear();
-  if (server_ != nullptr)
-    server_->Shutdown(std::chrono::system_clock::time_point());
+  if (server_ != nullptr) EndConnections();
   if (dispatcher_ != nullptr) dispatcher_->AwaitIdle(absl::InfiniteDuration());
   server_.reset();
+  WatchHandshakes(nullptr);
   if (monitor_ != nullptr) monitor_->Stop();
   for (auto service = services_.rbegin(); service != services_.rend();
        ++service) {
@@ -345,6 +415,17 @@ CairnServer::CairnServer(std::unique_ptr<Parts> parts)
     : parts_(std::move(parts)) {}
 
 CairnServer::~CairnServer() { Shutdown(); }
+
+absl::Status CairnServer::Reload(const ServerOptions& options) {
+  absl::MutexLock lock(&mutex_);
+  if (drained_) return absl::UnavailableError("server is draining");
+  return parts_->Reload(options);
+}
+
+void CairnServer::EndReadiness() {
+  parts_->EndReadiness();
+  LOG(INFO) << "server is no longer ready";
+}
 
 void CairnServer::Drain() {
   absl::MutexLock lock(&mutex_);

@@ -44,12 +44,21 @@ class CairnServer {
   // As Shutdown.
   ~CairnServer();
 
-  // Is not ready, and refuses new work, from now on. Does not block.
+  // Takes over the limits of `options` that may change while it serves, and
+  // tells the services to do so. Before Drain. ResourceExhausted: the system
+  // gives no more threads.
+  absl::Status Reload(const ServerOptions& options);
+
+  // Health checks say from now on that it is not ready; it serves as before.
+  // Does not block.
+  void EndReadiness();
+  // The same, and refuses new work. Does not block.
   void Drain();
   // Waits until no call is in flight. False: `timeout` has passed first.
   bool AwaitIdle(absl::Duration timeout);
   // Drain, cancels what is in flight, waits for it, and stops the services in
-  // reverse order. Idempotent.
+  // reverse order. Where nothing is in flight, a client first gets a moment
+  // to take the last answer. Idempotent.
   void Shutdown();
 
   // The port of the first address of options.listen that is no unix socket;

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,9 +15,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "cairn/testing/v1/echo_service.grpc.pb.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/io/unique_fd.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/client_call.h"
+#include "common/rpc/fake_token_directory.h"
+#include "common/rpc/library_logs.h"
 #include "common/server/echo_test_service.h"
 #include "common/server/test_certificates.h"
 #include "common/status/reason.h"
@@ -35,7 +40,9 @@ using ::cairn::testing::v1::EchoResponse;
 using ::grpc::health::v1::Health;
 using ::grpc::health::v1::HealthCheckRequest;
 using ::grpc::health::v1::HealthCheckResponse;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 using Stub = ::cairn::testing::v1::EchoService::Stub;
@@ -166,9 +173,9 @@ TEST_F(CairnServerTest, KnowsTheHoldersOfCertificates) {
     std::string principal;
   };
   for (const Holder& holder :
-       {Holder{authority.Issue("web1"), CallerRole::kClient, "web1@tls"},
+       {Holder{authority.Issue("web1"), CallerRole::kBackup, "web1@tls"},
         Holder{authority.Issue("x", "spiffe://cairn/service/ingest"),
-               CallerRole::kService, "ingest@service"},
+               CallerRole::kIngest, "ingest@service"},
         Holder{authority.Issue("y", "spiffe://cairn/admin/anna"),
                CallerRole::kAdmin, "anna@tls"}}) {
     ASSERT_OK_AND_ASSIGN(const EchoResponse response,
@@ -248,7 +255,7 @@ TEST_F(CairnServerTest, AppliesTheAuthorizationTable) {
   EXPECT_THAT(
       call.Finish(stub->Unlisted(call.context(), EchoRequest(), &response)),
       StatusIs(absl::StatusCode::kPermissionDenied,
-               HasSubstr("web1@tls with role client")));
+               HasSubstr("web1@tls with role backup")));
 }
 
 TEST_F(CairnServerTest, BoundsTheStreamsOfOneClient) {
@@ -326,6 +333,58 @@ TEST_F(CairnServerTest, TellsHealthByDependency) {
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   context.TryCancel();
   EXPECT_FALSE(watch->Read(&response));
+}
+
+TEST_F(CairnServerTest, AStreamOutlivesTheAgeOfItsConnection) {
+  options_.max_connection_age = absl::Milliseconds(100);
+  ASSERT_OK_AND_ASSIGN(const auto server, Start({"127.0.0.1:0"}));
+  const auto channel = Channel({.target = Loopback(server->port())});
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  ClientCall client({}, clock_, kTimeout);
+  const auto stream = stub->EchoStream(client.context());
+  EchoResponse response;
+  ASSERT_TRUE(stream->Write(EchoRequest()));
+  ASSERT_TRUE(stream->Read(&response));
+  // Until the server has said that the connection is too old for more.
+  ASSERT_TRUE(channel->WaitForStateChange(
+      GRPC_CHANNEL_READY, absl::ToChronoTime(clock_.Now() + kTimeout)));
+  for (int i = 0; i < 3; ++i) {
+    // Each on a connection of its own, or of those before it.
+    ClientCall other({}, clock_, kTimeout);
+    EXPECT_OK(
+        other.Finish(stub->Echo(other.context(), EchoRequest(), &response)));
+    ASSERT_TRUE(stream->Write(EchoRequest()));
+    ASSERT_TRUE(stream->Read(&response));
+  }
+  stream->WritesDone();
+  EXPECT_OK(client.Finish(stream->Finish()));
+}
+
+// The answer to the last stream is not lost with the connection.
+TEST_F(CairnServerTest, TheLastAnswerOfADrainArrives) {
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_OK_AND_ASSIGN(const auto server, Start({"127.0.0.1:0"}));
+    const auto stub = ::cairn::testing::v1::EchoService::NewStub(
+        Channel({.target = Loopback(server->port())}));
+    ClientCall client({}, clock_, kTimeout);
+    const auto stream = stub->EchoStream(client.context());
+    EchoResponse response;
+    ASSERT_TRUE(stream->Write(EchoRequest()));
+    ASSERT_TRUE(stream->Read(&response));
+    ASSERT_OK_AND_ASSIGN(const auto thread,
+                         ThreadPoolExecutor::Create({.threads = 1}));
+    ASSERT_OK(thread->Schedule([&server] {
+      server->Drain();
+      EXPECT_TRUE(server->AwaitIdle(kTimeout));
+      server->Shutdown();
+    }));
+    ASSERT_TRUE(stream->Write(EchoRequest()));
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Read(&response));
+    EXPECT_FALSE(stream->Read(&response));
+    EXPECT_OK(client.Finish(stream->Finish()));
+    thread->Shutdown();
+  }
 }
 
 TEST_F(CairnServerTest, TheHealthPortServesNothingElse) {
@@ -432,6 +491,145 @@ TEST_F(CairnServerTest, AServiceThatDoesNotStartIsStopped) {
       Start({"127.0.0.1:0"}),
       StatusIs(absl::StatusCode::kDataLoss, "service echo: FORMAT is damaged"));
   EXPECT_TRUE(probe_.stopped);
+}
+
+using Validity = TestAuthority::Validity;
+
+// The same, with a connection of its own that shows `token`, if any, and the
+// certificate of `files`, if it has one.
+grpc::Status AskWith(uint16_t port, const TlsFiles& files,
+                     const std::string& token, EchoResponse* response) {
+  const auto contents = [](const std::string& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = contents(files.ca);
+  if (!files.cert.empty()) {
+    options.pem_cert_chain = contents(files.cert);
+    options.pem_private_key = contents(files.key);
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto channel =
+      grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
+                                grpc::SslCredentials(options), arguments);
+  grpc::ClientContext context;
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+  return ::cairn::testing::v1::EchoService::NewStub(channel)->Echo(
+      &context, EchoRequest(), response);
+}
+
+::testing::Matcher<std::string> Counts(const std::string& reason, int count) {
+  return HasSubstr(absl::StrCat("cairn_auth_failures_total{reason=\"", reason,
+                                "\"} ", count, "\n"));
+}
+
+TEST_F(CairnServerTest, RefusesBadCertificatesWhereTheyAreRequired) {
+  InitializeLibraryLogs();
+  const TestAuthority authority("cairn-test");
+  const TestAuthority other("other-test");
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       Start({"127.0.0.1:0"}, authority.Issue("server")));
+  EchoResponse response;
+  EXPECT_TRUE(
+      AskWith(server->port(), authority.Issue("web1"), "", &response).ok());
+  TlsFiles stranger = other.Issue("web1");
+  stranger.ca = authority.ca_file();
+  const TlsFiles none = {.ca = authority.ca_file(), .cert = "", .key = ""};
+  for (const TlsFiles& files :
+       {authority.Issue("web2", "", Validity::kExpired),
+        authority.Issue("web3", "", Validity::kNotYet), stranger, none}) {
+    EXPECT_EQ(AskWith(server->port(), files, "t1", &response).error_code(),
+              grpc::StatusCode::UNAVAILABLE)
+        << files.cert;
+  }
+  // Clients try again, so it may be more.
+  EXPECT_THAT(server->metrics().Text(),
+              Not(AnyOf(Counts("handshake", 0), Counts("handshake", 1),
+                        Counts("handshake", 2), Counts("handshake", 3))));
+  EXPECT_THAT(server->metrics().Text(), Counts("token_not_allowed", 0));
+}
+
+TEST_F(CairnServerTest, ATokenIsTheWayInWithoutACertificate) {
+  InitializeLibraryLogs();
+  const TestAuthority authority("cairn-test");
+  const TestAuthority other("other-test");
+  FakeTokenDirectory tokens;
+  tokens.Put("t1", CallerRole::kReader);
+  probe_.tokens = &tokens;
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       Start({"127.0.0.1:0"}, authority.Issue("server")));
+  const TlsFiles none = {.ca = authority.ca_file(), .cert = "", .key = ""};
+  EchoResponse response;
+  EXPECT_TRUE(AskWith(server->port(), none, "t1", &response).ok());
+  EXPECT_EQ(response.principal(), "t1@token");
+  EXPECT_EQ(AskWith(server->port(), none, "", &response).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(server->metrics().Text(), Counts("no_credentials", 1));
+  tokens.Remove("t1");
+  EXPECT_EQ(AskWith(server->port(), none, "t1", &response).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(server->metrics().Text(), Counts("bad_token", 1));
+
+  // A certificate is a way in yet, its role is not added to a token's ...
+  tokens.Put("t1", CallerRole::kReader);
+  const TlsFiles admin = authority.Issue("a", "spiffe://cairn/admin/anna");
+  EXPECT_TRUE(AskWith(server->port(), admin, "", &response).ok());
+  EXPECT_EQ(response.caller_role(), static_cast<uint32_t>(CallerRole::kAdmin));
+  EXPECT_TRUE(AskWith(server->port(), admin, "t1", &response).ok());
+  EXPECT_EQ(response.caller_role(), static_cast<uint32_t>(CallerRole::kReader));
+  // ... services have none ...
+  EXPECT_EQ(AskWith(server->port(),
+                    authority.Issue("i", "spiffe://cairn/service/ingest"), "t1",
+                    &response)
+                .error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(server->metrics().Text(), Counts("token_not_allowed", 1));
+  // ... and one that is shown must be good, whatever the token.
+  TlsFiles stranger = other.Issue("web1");
+  stranger.ca = authority.ca_file();
+  for (const TlsFiles& files :
+       {authority.Issue("web2", "", Validity::kExpired),
+        authority.Issue("web3", "", Validity::kNotYet), stranger}) {
+    EXPECT_EQ(AskWith(server->port(), files, "t1", &response).error_code(),
+              grpc::StatusCode::UNAVAILABLE)
+        << files.cert;
+  }
+  EXPECT_THAT(server->metrics().Text(), Not(Counts("handshake", 0)));
+}
+
+TEST_F(CairnServerTest, ClientsKnowAServiceByItsUri) {
+  const TestAuthority authority("cairn-test");
+  const TlsFiles client = authority.Issue("i", "spiffe://cairn/service/ingest");
+  const auto ask = [&](const CairnServer& server, const std::string& service) {
+    return Ask({.target = Loopback(server.port()),
+                .tls_ca_file = client.ca,
+                .tls_cert_file = client.cert,
+                .tls_key_file = client.key,
+                .tls_service = service})
+        .status();
+  };
+  // By the URI alone, although the certificate is for another host.
+  ASSERT_OK_AND_ASSIGN(
+      auto server,
+      Start({"127.0.0.1:0"},
+            authority.IssueForUri("x", "spiffe://cairn/service/index")));
+  EXPECT_OK(ask(*server, "index"));
+  EXPECT_THAT(ask(*server, "chunk_storage"),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(ask(*server, ""), StatusIs(absl::StatusCode::kUnavailable));
+  server.reset();
+  // Without a URI by the name; a wrong URI is not mended by a right name.
+  ASSERT_OK_AND_ASSIGN(server,
+                       Start({"127.0.0.1:0"}, authority.Issue("server")));
+  EXPECT_OK(ask(*server, "index"));
+  server.reset();
+  ASSERT_OK_AND_ASSIGN(
+      server, Start({"127.0.0.1:0"},
+                    authority.Issue("y", "spiffe://cairn/service/ingest")));
+  EXPECT_THAT(ask(*server, "index"), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_OK(ask(*server, "ingest"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "cairn/testing/v1/echo_service.grpc.pb.h"
 #include "common/rpc/echo_service.h"
+#include "common/rpc/token_directory.h"
 #include "common/server/service.h"
 
 namespace cairn {
@@ -21,6 +22,7 @@ class EchoTestService final : public Service {
   struct Probe {
     std::function<absl::Status()> dependency;
     absl::Status start_status;
+    TokenDirectory* tokens = nullptr;  // given to the server if set
     bool drained = false;
     bool stopped = false;
   };
@@ -34,8 +36,10 @@ class EchoTestService final : public Service {
     if (probe_->dependency) {
       context.AddReadinessProbe("dependency", probe_->dependency);
     }
+    if (probe_->tokens != nullptr) context.SetTokenDirectory(probe_->tokens);
     std::vector<AuthorizationRow> rows = EchoService::Authorization();
-    rows.push_back({"cairn.testing.v1.EchoService/Unlisted", kServicesOnly});
+    rows.push_back({"cairn.testing.v1.EchoService/Unlisted",
+                    RoleSet{CallerRole::kIngest}});
     return context.AddGrpcService(
         service_.get(), testing::v1::EchoService::service_full_name(), rows);
   }

@@ -4,19 +4,25 @@
 #include <signal.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/log/log.h"
 #include "common/rpc/library_logs.h"
 #include "common/server/cairn_server.h"
+#include "common/server/config_reload.h"
 #include "common/server/fatal_exit.h"
 #include "common/server/process_memory.h"
+#include "common/server/service_notifier.h"
 #include "common/status/status_macros.h"
 
 namespace cairn {
@@ -28,43 +34,47 @@ constexpr absl::Duration kDrainStep = absl::Milliseconds(50);
 // the server serves already.
 constexpr absl::Duration kStartStep = absl::Milliseconds(50);
 
-// SIGTERM and SIGINT, taken by waiting for them instead of by a handler.
-class StopSignals {
+// SIGTERM and SIGINT, which ask the process to stop, and SIGHUP, which asks it
+// to read its settings again; taken by waiting for them instead of by a
+// handler.
+class Signals {
  public:
   // Before there are threads, which inherit that the signals are blocked.
-  StopSignals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  Signals() {
+    sigemptyset(&stop_);
+    sigaddset(&stop_, SIGTERM);
+    sigaddset(&stop_, SIGINT);
+    all_ = stop_;
+    sigaddset(&all_, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &all_, nullptr);
     // A peer that has gone is told by the error of the write.
     signal(SIGPIPE, SIG_IGN);
   }
 
-  int Wait() const {
-    int number = 0;
-    while (sigwait(&signals_, &number) != 0) {
-    }
-    return number;
-  }
+  // Waits at most `timeout` for any of them; 0: none came.
+  int WaitFor(absl::Duration timeout) const { return Take(all_, timeout); }
+  // The same for one that asks to stop.
+  int WaitForStop(absl::Duration timeout) const { return Take(stop_, timeout); }
 
-  bool Pending() const {
-    const timespec now = {0, 0};
-    return sigtimedwait(&signals_, nullptr, &now) > 0;
+  // From now on a signal ends the process, but for a SIGHUP: the process ends
+  // anyway.
+  void EndOnStop() const {
+    signal(SIGHUP, SIG_IGN);
+    Unblock();
   }
+  // From now on each of them ends the process.
+  void Unblock() const { pthread_sigmask(SIG_UNBLOCK, &all_, nullptr); }
 
-  // Waits at most `timeout` for a signal; 0: none came.
-  int WaitFor(absl::Duration timeout) const {
-    const timespec limit = absl::ToTimespec(timeout);
-    const int number = sigtimedwait(&signals_, nullptr, &limit);
+ private:
+  static int Take(const sigset_t& signals, absl::Duration timeout) {
+    const timespec limit =
+        absl::ToTimespec(std::min(timeout, absl::Hours(24 * 365)));
+    const int number = sigtimedwait(&signals, nullptr, &limit);
     return number > 0 ? number : 0;
   }
 
-  // From now on a signal ends the process.
-  void Unblock() const { pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
-
- private:
-  sigset_t signals_;
+  sigset_t stop_;
+  sigset_t all_;
 };
 
 // Until the server serves, a signal ends the process at once: a start may take
@@ -75,7 +85,7 @@ class StartGuard {
  public:
   // `signals` outlives the guard.
   static absl::StatusOr<std::unique_ptr<StartGuard>> Begin(
-      const StopSignals* signals) {
+      const Signals* signals) {
     ASSIGN_OR_RETURN(
         std::unique_ptr<ThreadPoolExecutor> thread,
         ThreadPoolExecutor::Create({.name = "start", .threads = 1}));
@@ -100,9 +110,9 @@ class StartGuard {
   explicit StartGuard(std::unique_ptr<ThreadPoolExecutor> thread)
       : thread_(std::move(thread)) {}
 
-  void Watch(const StopSignals& signals) {
+  void Watch(const Signals& signals) {
     while (!released_) {
-      const int number = signals.WaitFor(kStartStep);
+      const int number = signals.WaitForStop(kStartStep);
       if (number == 0) continue;
       if (released_) {
         kept_ = number;
@@ -126,22 +136,80 @@ absl::Status Validate(const ServerProgram& program) {
   return status;
 }
 
-void DrainUntilIdle(const StopSignals& signals, const Clock& clock,
-                    absl::Duration timeout, CairnServer& server) {
-  const absl::Duration end = clock.Monotonic() + timeout;
-  server.Drain();
-  while (clock.Monotonic() < end && !server.AwaitIdle(kDrainStep)) {
-    if (signals.Pending()) {
-      LOG(WARNING) << "drain ends early: second signal";
-      break;
+// Until the process is asked to stop; the signal that did.
+int Serve(const Signals& signals, ServiceNotifier& manager,
+          ConfigReload& reload) {
+  for (;;) {
+    manager.Alive();
+    const int number = signals.WaitFor(manager.sign_period());
+    if (number == SIGHUP) {
+      manager.Reloading();
+      reload.Run();
+      manager.Ready();
+    } else if (number != 0) {
+      return number;
     }
   }
+}
+
+// Whether a second signal has come within `timeout`: then nothing more is
+// waited for.
+bool IsHastened(const Signals& signals, absl::Duration timeout) {
+  if (signals.WaitForStop(timeout) == 0) return false;
+  LOG(WARNING) << "drain ends early: second signal";
+  return true;
+}
+
+// Not ready, then no new work, then until nothing is in flight.
+void DrainUntilIdle(const Signals& signals, const Clock& clock,
+                    const ServerOptions& options, ServiceNotifier& manager,
+                    CairnServer& server) {
+  manager.Stopping();
+  server.EndReadiness();
+  const absl::Duration delayed = clock.Monotonic() + options.drain_delay;
+  bool hastened = false;
+  while (!hastened && clock.Monotonic() < delayed) {
+    manager.Alive();
+    hastened = IsHastened(signals, kDrainStep);
+  }
+  server.Drain();
+  const absl::Duration end = clock.Monotonic() + options.drain_timeout;
+  while (!hastened && clock.Monotonic() < end &&
+         !server.AwaitIdle(kDrainStep)) {
+    manager.Alive();
+    hastened = IsHastened(signals, absl::ZeroDuration());
+  }
+}
+
+// From the return of Start on.
+void ServeAndDrain(const ServerProgram& program, const Signals& signals,
+                   const Clock& clock, int number, CairnServer& server) {
+  ServiceNotifier manager(ServiceNotifier::FromEnvironment(), &clock);
+  ConfigReload reload([&program] { return Validate(program); },
+                      {.settings = program.settings,
+                       .options = program.server,
+                       .server = &server,
+                       .clock = &clock});
+  manager.Ready();
+  if (number == 0) number = Serve(signals, manager, reload);
+  LOG(INFO) << "server was asked to stop signal=" << number;
+  DrainUntilIdle(signals, clock, *program.server, manager, server);
+  signals.EndOnStop();
+  server.Shutdown();
+}
+
+void WarnOfVariables(const Settings& settings) {
+  const std::vector<std::string> unknown = settings.UnknownVariables();
+  if (unknown.empty()) return;
+  LOG(WARNING) << "environment variables are no settings of this program, "
+                  "see --help: "
+               << absl::StrJoin(unknown, ",");
 }
 
 }  // namespace
 
 int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
-  const StopSignals signals;
+  const Signals signals;
   BoundProcessMemory();
   InitializeLog({.service = program.name});
   if (const OfflineCommand* const offline =
@@ -162,9 +230,13 @@ int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
     std::cerr << program.name << ": " << valid.message() << "\n";
     return kConfigExitCode;
   }
-  if (program.settings->check_only()) return 0;
+  if (program.settings->check_only()) {
+    WarnOfVariables(*program.settings);
+    return 0;
+  }
 
   InitializeLog(program.server->Log(program.name));
+  WarnOfVariables(*program.settings);
   InitializeLibraryLogs();
   // Never undone: when its last user goes, gRPC waits up to 10 s for a poller
   // of connections that a client has left open, which the end of the process
@@ -188,11 +260,7 @@ int RunServer(const ServerProgram& program, int argc, const char* const* argv) {
     LOG(ERROR) << "server did not start: " << server.status().ToString();
     return 1;
   }
-  if (number == 0) number = signals.Wait();
-  LOG(INFO) << "server was asked to stop signal=" << number;
-  DrainUntilIdle(signals, clock, program.server->drain_timeout, **server);
-  signals.Unblock();
-  (*server)->Shutdown();
+  ServeAndDrain(program, signals, clock, number, **server);
   return 0;
 }
 

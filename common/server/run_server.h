@@ -47,8 +47,9 @@ inline constexpr int kConfigExitCode = 78;
 // Reads the settings, serves until SIGTERM or SIGINT, drains, and returns the
 // exit code: 0 after a stop that was asked for, 78 for settings that are not
 // right, 1 if the server could not start; kFatalExitCode when durability is
-// lost. A second signal ends the drain, a third one the process. Call it from
-// main before there are threads.
+// lost. A second signal ends the drain, a third one the process. SIGHUP reads
+// the settings again (ConfigReload). A service manager is told by
+// ServiceNotifier. Call it from main before there are threads.
 int RunServer(const ServerProgram& program, int argc, const char* const* argv);
 
 }  // namespace cairn

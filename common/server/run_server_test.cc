@@ -2,10 +2,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,7 +117,18 @@ class RunServerTest : public ::testing::Test {
     return all;
   }
 
+  // Of a process whose file has these lines besides what it needs.
+  std::vector<std::string> WithFile(const std::string& text) {
+    SetFile(text);
+    return {"--data-dir=" + directory_.path(), "--listen=" + address_,
+            "--config=" + file_};
+  }
+  void SetFile(const std::string& text) {
+    std::ofstream(file_) << "rpc-threads: 2\nworker-threads: 2\n" << text;
+  }
+
   const TempDir directory_{"/tmp"};  // short, for the socket
+  const std::string file_ = directory_.Join("echo.yaml");
   const std::string address_ = absl::StrCat("unix:", directory_.Join("s"));
   const SystemClock clock_;
 };
@@ -191,6 +208,179 @@ TEST_F(RunServerTest, AClientGivesUpAServerThatIsSilent) {
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_THAT(client.Finish(stream->Finish()),
               StatusIs(absl::StatusCode::kUnavailable));
+}
+
+// A stream that has been answered once; null: it was refused.
+class OpenStream {
+ public:
+  OpenStream(::cairn::testing::v1::EchoService::Stub& stub, const Clock& clock)
+      : call_({}, clock, absl::Seconds(60)),
+        stream_(stub.EchoStream(call_.context())) {
+    EchoResponse response;
+    answered_ = stream_->Write(EchoRequest()) && stream_->Read(&response);
+  }
+
+  bool answered() const { return answered_; }
+  bool Again() { return stream_->Write(EchoRequest()) && Reads(); }
+  bool Reads() {
+    EchoResponse response;
+    return stream_->Read(&response);
+  }
+  absl::Status Finish() {
+    stream_->WritesDone();
+    return call_.Finish(stream_->Finish());
+  }
+
+ private:
+  ClientCall call_;
+  std::unique_ptr<grpc::ClientReaderWriter<EchoRequest, EchoResponse>> stream_;
+  bool answered_ = false;
+};
+
+TEST_F(RunServerTest, AHangUpTakesOverLimitsAndNamesWhatNeedsARestart) {
+  Process process(WithFile("max-streams: 1"));
+  process.WaitForLine("server started");
+  ASSERT_OK_AND_ASSIGN(const auto channel, CreateChannel({.target = address_}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  OpenStream first(*stub, clock_);
+  EXPECT_TRUE(first.answered());
+  OpenStream refused(*stub, clock_);
+  EXPECT_FALSE(refused.answered());
+  EXPECT_THAT(refused.Finish(), StatusIs(absl::StatusCode::kResourceExhausted));
+  SetFile("max-streams: 2\ndefault-deadline: 7s");
+  process.Signal(SIGHUP);
+  EXPECT_THAT(process.WaitForLine("needs a restart"),
+              HasSubstr("default-deadline"));
+  EXPECT_THAT(process.WaitForLine("settings reloaded"),
+              HasSubstr("changed=max-streams"));
+  OpenStream second(*stub, clock_);
+  EXPECT_TRUE(second.answered());
+  // Those that were open know nothing of it.
+  EXPECT_TRUE(first.Again());
+  EXPECT_OK(first.Finish());
+  EXPECT_OK(second.Finish());
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, AHangUpWithAWrongFileChangesNothing) {
+  Process process(WithFile("max-streams: 1\nlog-level: warning"));
+  // Below its level nothing is said; so ask until it answers.
+  ASSERT_OK_AND_ASSIGN(const auto channel, CreateChannel({.target = address_}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  ClientCall ready({}, clock_, absl::Seconds(60));
+  ready.context()->set_wait_for_ready(true);
+  EchoResponse response;
+  ASSERT_OK(
+      ready.Finish(stub->Echo(ready.context(), EchoRequest(), &response)));
+  SetFile("max-streams: 3\nlog-level: loud");
+  process.Signal(SIGHUP);
+  EXPECT_THAT(process.WaitForLine("settings not reloaded"),
+              HasSubstr("log-level"));
+  OpenStream first(*stub, clock_);
+  EXPECT_TRUE(first.answered());
+  OpenStream refused(*stub, clock_);
+  EXPECT_FALSE(refused.answered());
+  SetFile("max-streams: 1\nlog-level: info");
+  process.Signal(SIGHUP);
+  EXPECT_THAT(process.WaitForLine("settings reloaded"),
+              HasSubstr("changed=log-level"));
+  EXPECT_OK(first.Finish());
+  process.Signal(SIGTERM);
+  // Told at the new level only.
+  EXPECT_NE(process.WaitForLine("server was asked to stop"), "");
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, AFlagGoesBeforeAFileThatWasReadAgain) {
+  std::vector<std::string> arguments = WithFile("");
+  arguments.push_back("--max-streams=1");
+  Process process(arguments);
+  process.WaitForLine("server started");
+  SetFile("max-streams: 2");
+  process.Signal(SIGHUP);
+  const std::string line = process.WaitForLine("settings reloaded");
+  EXPECT_THAT(line, HasSubstr("changed="));
+  EXPECT_THAT(line, Not(HasSubstr("max-streams")));
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, AHangUpWhileItDrainsIsNoReasonToDie) {
+  Process process(Arguments({"--drain-timeout=1h"}));
+  process.WaitForLine("server started");
+  ASSERT_OK_AND_ASSIGN(const auto channel, CreateChannel({.target = address_}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  OpenStream stream(*stub, clock_);
+  process.Signal(SIGTERM);
+  process.WaitForLine("server drains");
+  process.Signal(SIGHUP);
+  EXPECT_TRUE(stream.Again());
+  EXPECT_OK(stream.Finish());
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, BeginsNewWorkUntilTheDelayOfItsDrainIsOver) {
+  Process process(Arguments({"--drain-delay=1h", "--drain-timeout=1h",
+                             "--health-listen=127.0.0.1:0"}));
+  const std::string started = process.WaitForLine("server started");
+  ASSERT_OK_AND_ASSIGN(const auto channel, CreateChannel({.target = address_}));
+  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  process.Signal(SIGTERM);
+  process.WaitForLine("no longer ready");
+  OpenStream stream(*stub, clock_);
+  EXPECT_TRUE(stream.answered());
+  // A second signal ends the delay, and the grace with it.
+  process.Signal(SIGTERM);
+  process.WaitForLine("second signal");
+  EXPECT_FALSE(stream.Reads());
+  EXPECT_FALSE(stream.Finish().ok());
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, TellsItsServiceManager) {
+  const std::string path = directory_.Join("notify");
+  const UniqueFd manager(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, path.c_str());
+  ASSERT_EQ(bind(manager.get(), reinterpret_cast<const sockaddr*>(&address),
+                 sizeof(address)),
+            0);
+  const auto next = [&manager]() -> std::string {
+    char text[256];
+    const ssize_t size = read(manager.get(), text, sizeof(text));
+    return std::string(text, static_cast<size_t>(std::max<ssize_t>(0, size)));
+  };
+  setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  setenv("WATCHDOG_USEC", "200000", 1);
+  Process process(WithFile(""));
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("WATCHDOG_USEC");
+  // The first thing that is told: until then it does not serve.
+  EXPECT_EQ(next(), "READY=1");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(next(), "WATCHDOG=1");
+  const auto next_but_signs = [&next] {
+    std::string text = next();
+    while (text == "WATCHDOG=1") text = next();
+    return text;
+  };
+  process.Signal(SIGHUP);
+  EXPECT_THAT(next_but_signs(), HasSubstr("RELOADING=1"));
+  EXPECT_EQ(next_but_signs(), "READY=1");
+  process.Signal(SIGTERM);
+  EXPECT_EQ(next_but_signs(), "STOPPING=1");
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(RunServerTest, WarnsOfVariablesThatAreNoSetting) {
+  setenv("CAIRN_MAX_STREMAS", "3", 1);
+  Process process(WithFile(""));
+  unsetenv("CAIRN_MAX_STREMAS");
+  EXPECT_THAT(process.WaitForLine("environment variables"),
+              HasSubstr("CAIRN_MAX_STREMAS"));
+  process.Signal(SIGTERM);
+  process.Wait();
 }
 
 TEST_F(RunServerTest, AnOfflineCommandHasTheSettingsAndItsOwn) {

@@ -1,6 +1,6 @@
 #include "common/server/server_options.h"
 
-#include <limits>
+#include <algorithm>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -48,6 +48,10 @@ absl::StatusOr<std::vector<uint32_t>> ServerOptions::AllowedUids() const {
   return uids;
 }
 
+int64_t ServerOptions::MaxStreamsPerClient() const {
+  return std::max<int64_t>(1, max_streams * client_stream_share / 100);
+}
+
 absl::Status ServerOptions::Validate() const {
   if (data_dir.empty()) {
     return absl::InvalidArgumentError("setting data-dir is empty");
@@ -84,7 +88,8 @@ void RegisterServerSettings(Settings& settings, ServerOptions* options) {
                "addresses: unix:/path, host:port, tls:host:port or "
                "plaintext:host:port; plaintext on loopback only");
   settings.Add("tls-ca-file", &options->tls.ca,
-               "PEM file of whom to trust in mutual TLS");
+               "PEM file of whom to trust in mutual TLS; this and the next two "
+               "files are read again when they change");
   settings.Add("tls-cert-file", &options->tls.cert,
                "PEM file of the own certificate chain");
   settings.Add("tls-key-file", &options->tls.key,
@@ -98,26 +103,38 @@ void RegisterServerSettings(Settings& settings, ServerOptions* options) {
                "IP:PORT that serves grpc.health.v1 alone, in plaintext; "
                "empty: none");
   settings.Add("log-level", &options->log_level,
-               "lowest level that is logged: debug, info, warning or error");
+               "lowest level that is logged: debug, info, warning or error",
+               TakesEffect::kReload);
   settings.Add("log-format", &options->log_format,
                "json, text, or auto: text on a terminal");
+  settings.Add("drain-delay", &options->drain_delay, absl::ZeroDuration(),
+               absl::Hours(1),
+               "how long a process that is asked to stop, and tells that it is "
+               "not ready, still begins new work: until load balancers have "
+               "noticed",
+               TakesEffect::kReload);
   settings.Add("drain-timeout", &options->drain_timeout, absl::ZeroDuration(),
                absl::Hours(24),
-               "how long calls in flight may last once the process is asked "
-               "to stop");
+               "how long calls in flight may last after drain-delay; the two "
+               "together stay below what an orchestrator waits before it "
+               "kills",
+               TakesEffect::kReload);
   settings.Add("default-deadline", &options->default_deadline,
                absl::Milliseconds(1), absl::Hours(24),
                "deadline of unary calls whose client sets none");
   settings.Add("max-streams", &options->max_streams, 1, 1024,
-               "streaming calls at one time, each with a thread");
+               "streaming calls at one time, each with a thread",
+               TakesEffect::kReload);
   settings.Add("client-stream-share", &options->client_stream_share, 1, 100,
                "percent of max-streams that one client may hold; "
-               "administrators and services may hold all");
+               "administrators and services may hold all",
+               TakesEffect::kReload);
   settings.Add("first-message-timeout", &options->first_message_timeout,
                absl::Milliseconds(1), absl::Hours(1),
                "how long a stream may be open without sending anything");
   settings.Add("max-unary-calls", &options->max_unary_calls, 1, 65536,
-               "unary calls at one time, running or waiting");
+               "unary calls at one time, running or waiting",
+               TakesEffect::kReload);
   settings.Add("rpc-threads", &options->rpc_threads, 1, 1024,
                "threads for unary calls");
   settings.Add("worker-threads", &options->worker_threads, 1, 1024,
@@ -125,6 +142,11 @@ void RegisterServerSettings(Settings& settings, ServerOptions* options) {
   settings.AddBytes("rpc-memory-bytes", &options->rpc_memory_bytes,
                     uint64_t{16} << 20, uint64_t{64} << 30,
                     "what gRPC may hold for messages on their way");
+  settings.Add("max-connection-age", &options->max_connection_age,
+               absl::ZeroDuration(), absl::Hours(24),
+               "after which a client is told to connect anew, so that replicas "
+               "share the load; calls in flight stay where they are; 0: "
+               "never");
 }
 
 }  // namespace cairn

@@ -30,8 +30,11 @@ struct ServerOptions {
   std::string health_listen;
   std::string log_level = "info";
   std::string log_format = "auto";
-  // How long calls in flight may last once the process was asked to stop.
-  // Below the 30 s after which orchestrators kill.
+  // How long a process that was asked to stop, and tells that it is not
+  // ready, still begins new work: until who looks for its address has noticed.
+  absl::Duration drain_delay = absl::ZeroDuration();
+  // How long calls in flight may last after that. Below the 30 s after which
+  // orchestrators kill.
   absl::Duration drain_timeout = absl::Seconds(25);
   absl::Duration default_deadline = absl::Seconds(60);
   // Streams at one time; each has a thread.
@@ -46,10 +49,16 @@ struct ServerOptions {
   int64_t worker_threads = 8;     // threads of the engines' executor
   // What gRPC may hold for messages that are on their way.
   uint64_t rpc_memory_bytes = uint64_t{256} << 20;
+  // After about so long a client connects anew, so that replicas share the
+  // load; streams stay where they are. Zero: never.
+  absl::Duration max_connection_age = absl::Minutes(30);
 
   // InvalidArgument or FailedPrecondition names the setting and what is
   // allowed.
   absl::Status Validate() const;
+
+  // Of max_streams.
+  int64_t MaxStreamsPerClient() const;
 
   absl::StatusOr<std::vector<Endpoint>> Endpoints() const;
   absl::StatusOr<std::vector<uint32_t>> AllowedUids() const;

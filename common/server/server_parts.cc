@@ -25,6 +25,7 @@ constexpr int kMinPingMilliseconds = 10'000;
 }  // namespace
 
 void ConfigureBuilder(bool dispatched, uint64_t memory_bytes,
+                      absl::Duration max_connection_age,
                       grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder->SetMaxSendMessageSize(kMaxMessageBytes);
@@ -39,6 +40,13 @@ void ConfigureBuilder(bool dispatched, uint64_t memory_bytes,
   builder->AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinPingMilliseconds);
+  // The grace stays at gRPC's default, which is for ever: a stream of hours
+  // ends by itself, or with the process.
+  if (max_connection_age > absl::ZeroDuration()) {
+    builder->AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_AGE_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(max_connection_age)));
+  }
   // Two servers on one port would each get some of the calls.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("cairn");
@@ -53,14 +61,16 @@ void ConfigureBuilder(bool dispatched, uint64_t memory_bytes,
 }
 
 std::shared_ptr<grpc::ServerCredentials> TlsServerCredentials(
-    const TlsFiles& files) {
+    const TlsFiles& files, ClientCertificate client) {
   grpc::experimental::TlsServerCredentialsOptions options(
       std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
           files.key, files.cert, files.ca, kTlsReloadSeconds));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_cert_request_type(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+      client == ClientCertificate::kRequired
+          ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+          : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   return grpc::experimental::TlsServerCredentials(options);
 }
 

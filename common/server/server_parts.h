@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/rpc/endpoint.h"
 #include "common/rpc/tls_files.h"
 
@@ -16,12 +17,22 @@ namespace cairn {
 
 // Limits and keepalive of every server, and for `dispatched` ones what the
 // dispatcher needs.
+// `max_connection_age`: after about so long a client is told to connect
+// anew, and calls in flight on the old connection go on to their end; so
+// replicas that were added get their part. Zero: never.
 void ConfigureBuilder(bool dispatched, uint64_t memory_bytes,
+                      absl::Duration max_connection_age,
                       grpc::ServerBuilder* builder);
 
-// Mutual TLS: a client without a certificate of `files.ca` is not accepted.
-// The files are read again every minute.
+enum class ClientCertificate {
+  kRequired,
+  // Callers without one need a bearer token; one that is shown must be good.
+  kOptional,
+};
+
+// TLS: a client whose certificate is not of `files.ca`, has expired or is not
+// yet valid is not accepted. The files are read again each second.
 std::shared_ptr<grpc::ServerCredentials> TlsServerCredentials(
-    const TlsFiles& files);
+    const TlsFiles& files, ClientCertificate client);
 
 }  // namespace cairn

@@ -10,6 +10,7 @@
 #include "common/metrics/metric_registry.h"
 #include "common/rpc/authorization_table.h"
 #include "common/rpc/dispatcher.h"
+#include "common/rpc/token_directory.h"
 #include "common/status/fatal_error.h"
 #include "common/time/clock.h"
 
@@ -47,6 +48,11 @@ class ServiceContext {
   // ready. `name` is its metric label: a dependency ("index", "disk"). The
   // probe may block for a second, not for long.
   virtual void AddReadinessProbe(std::string name, ReadinessProbe probe) = 0;
+
+  // Who stands behind the bearer tokens that callers of this server show;
+  // where no service gave a directory, tokens are refused. It answers until
+  // Stop of the service that gave it. Of several the first is asked.
+  virtual void SetTokenDirectory(TokenDirectory* directory) = 0;
 };
 
 // One of the services that a process serves; cairnd has four of them. Start,
@@ -62,6 +68,10 @@ class Service {
   // Opens what the service owns and adds what it serves. `context` lives
   // until Stop has returned.
   virtual absl::Status Start(ServiceContext& context) = 0;
+
+  // Settings that take effect without a restart may have new values: takes
+  // them over. Between Start and Drain, on their thread, any number of times.
+  virtual absl::Status Reload() { return absl::OkStatus(); }
 
   // The server is about to stop: begin no background work. Calls that are in
   // flight go on. Does not block.

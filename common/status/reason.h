@@ -54,6 +54,7 @@ inline constexpr char kSnapshotNotNewer[] = "SNAPSHOT_NOT_NEWER";
 inline constexpr char kSnapshotProtected[] = "SNAPSHOT_PROTECTED";
 inline constexpr char kNotOwner[] = "NOT_OWNER";
 inline constexpr char kPageTokenInvalid[] = "PAGE_TOKEN_INVALID";
+inline constexpr char kOutOfScope[] = "OUT_OF_SCOPE";
 inline constexpr char kLimitExceeded[] = "LIMIT_EXCEEDED";
 inline constexpr char kDraining[] = "DRAINING";
 inline constexpr char kNotEmpty[] = "NOT_EMPTY";

@@ -16,7 +16,12 @@ class FaultyFileSystem::FaultyFile final : public File {
   absl::Status WriteAt(uint64_t offset,
                        std::span<const std::string_view> pieces) override {
     RETURN_IF_ERROR(files_->Admit(FileOperation::kWrite));
-    return base_->WriteAt(offset, pieces);
+    if (!files_->TakeFlip()) return base_->WriteAt(offset, pieces);
+    std::string bytes;
+    for (const std::string_view piece : pieces) bytes.append(piece);
+    if (!bytes.empty()) bytes[bytes.size() / 2] ^= 1;
+    const std::string_view flipped[] = {bytes};
+    return base_->WriteAt(offset, flipped);
   }
   absl::StatusOr<std::string> ReadAt(uint64_t offset,
                                      size_t length) const override {
@@ -47,6 +52,17 @@ void FaultyFileSystem::FailCall(FileOperation operation, uint64_t nth,
       operation, Fault{calls_[operation] + nth, std::move(status), then});
 }
 
+void FaultyFileSystem::FlipBitOfWrite(uint64_t nth) {
+  absl::MutexLock lock(&mutex_);
+  writes_until_flip_ = nth;
+}
+
+bool FaultyFileSystem::TakeFlip() const {
+  absl::MutexLock lock(&mutex_);
+  if (writes_until_flip_ == 0) return false;
+  return --writes_until_flip_ == 0;
+}
+
 void FaultyFileSystem::FailAllAfter(uint64_t changes, absl::Status status) {
   absl::MutexLock lock(&mutex_);
   crash_at_mutation_ = mutations_ + changes;
@@ -62,6 +78,7 @@ void FaultyFileSystem::Recover() {
   absl::MutexLock lock(&mutex_);
   faults_.clear();
   crash_at_mutation_.reset();
+  writes_until_flip_ = 0;
 }
 
 uint64_t FaultyFileSystem::calls(FileOperation operation) const {

@@ -47,6 +47,10 @@ class FaultyFileSystem final : public FileSystem {
   void FailCall(FileOperation operation, uint64_t nth, absl::Status status,
                 Then then = Then::kRecover) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The `nth` write from now on leaves one bit wrong on the disk, and says
+  // that all is well. 0: none.
+  void FlipBitOfWrite(uint64_t nth) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Fails every call of any kind after `changes` more calls that change the
   // disk have been let through: the moment of a crash. To crash a piece of
   // code everywhere, count mutations() of one good run and try each.
@@ -88,6 +92,8 @@ class FaultyFileSystem final : public FileSystem {
   };
 
   absl::Status Admit(FileOperation operation) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the write that was just admitted is the one.
+  bool TakeFlip() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   FileSystem* const base_;
 
@@ -97,6 +103,7 @@ class FaultyFileSystem final : public FileSystem {
   std::map<FileOperation, Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::optional<uint64_t> crash_at_mutation_ ABSL_GUARDED_BY(mutex_);
   absl::Status crash_status_ ABSL_GUARDED_BY(mutex_);
+  mutable uint64_t writes_until_flip_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> free_bytes_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -24,6 +24,9 @@ class EmbeddedService::Context final : public ServiceContext {
   void AddReadinessProbe(std::string name, ReadinessProbe probe) override {
     context_->AddReadinessProbe(std::move(name), std::move(probe));
   }
+  void SetTokenDirectory(TokenDirectory* directory) override {
+    context_->SetTokenDirectory(directory);
+  }
 
  private:
   ServiceContext* const context_;

@@ -20,6 +20,7 @@ class EmbeddedService final : public Service {
 
   std::string name() const override { return service_->name(); }
   absl::Status Start(ServiceContext& context) override;
+  absl::Status Reload() override { return service_->Reload(); }
   void Drain() override { service_->Drain(); }
   void Stop() override;
 

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
        .settings = &settings,
        .server = &server,
        .validate = [&] { return options.Validate(server.max_streams); },
-       .build = [&] { return cairn::cairnd::BuildServices(options, server); }},
+       .build =
+           [&] { return cairn::cairnd::BuildServices(&options, &server); }},
       argc, argv);
 }

@@ -32,6 +32,7 @@ class CheckedIndex final : public Service {
     RETURN_IF_ERROR(CheckIndexBesidePacks(PosixFileSystem(), data_dir_));
     return index_->Start(context);
   }
+  absl::Status Reload() override { return index_->Reload(); }
   void Drain() override { index_->Drain(); }
   void Stop() override { index_->Stop(); }
 
@@ -68,15 +69,15 @@ absl::Status CheckIndexBesidePacks(const FileSystem& files,
 }
 
 std::vector<std::unique_ptr<Service>> BuildServices(
-    const Options& options, const ServerOptions& server) {
+    const Options* options, const ServerOptions* server) {
   auto index_server =
-      std::make_unique<index::IndexServer>(options.index, server.data_dir);
+      std::make_unique<index::IndexServer>(options->index, server->data_dir);
   auto chunk_server = std::make_unique<chunk_storage::ChunkStorageServer>(
-      options.chunk_storage, server.data_dir);
+      options->chunk_storage, server->data_dir);
   // The services start in order and stop in reverse, so that the clients of
   // those before are there while they are used.
   auto maintenance_server = std::make_unique<maintenance::MaintenanceServer>(
-      options.maintenance, server.data_dir,
+      options->maintenance, server->data_dir,
       [index = index_server.get(), chunks = chunk_server.get()](ServiceContext&)
           -> absl::StatusOr<maintenance::MaintenanceServer::Peers> {
         return maintenance::MaintenanceServer::Peers{
@@ -87,20 +88,22 @@ std::vector<std::unique_ptr<Service>> BuildServices(
             .store_sweeps = chunks->sweep_client()};
       });
   auto ingest_server = std::make_unique<ingest::IngestServer>(
-      options.ingest, server.max_streams,
+      &options->ingest, server,
       [index = index_server.get(), chunks = chunk_server.get(),
        leases = maintenance_server.get()](
-          ServiceContext&) -> absl::StatusOr<ingest::Peers> {
-        return ingest::Peers{.catalog = index->client(),
-                             .sessions = index->client(),
-                             .chunks = chunks->client(),
-                             .leases = leases->client()};
+          ServiceContext&) -> absl::StatusOr<ingest::IngestServer::Neighbours> {
+        // Tokens are known to maintenance, whose directory serves the process.
+        return ingest::IngestServer::Neighbours{
+            .peers = {.catalog = index->client(),
+                      .sessions = index->client(),
+                      .chunks = chunks->client(),
+                      .leases = leases->client()}};
       });
 
   std::vector<std::unique_ptr<Service>> services;
   services.push_back(
       std::make_unique<EmbeddedService>(std::make_unique<CheckedIndex>(
-          std::move(index_server), server.data_dir)));
+          std::move(index_server), server->data_dir)));
   services.push_back(
       std::make_unique<EmbeddedService>(std::move(chunk_server)));
   services.push_back(
@@ -108,7 +111,8 @@ std::vector<std::unique_ptr<Service>> BuildServices(
       std::make_unique<EmbeddedService>(
           std::move(maintenance_server),
           std::set<std::string>{"cairn.maintenance.v1.TaskService",
-                                "cairn.maintenance.v1.JobService"}));
+                                "cairn.maintenance.v1.JobService",
+                                "cairn.maintenance.v1.TokenService"}));
   services.push_back(std::move(ingest_server));
   return services;
 }

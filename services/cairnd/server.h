@@ -21,8 +21,8 @@ absl::Status CheckIndexBesidePacks(const FileSystem& files,
 // subdirectories that the services have alone: index, chunk_storage and
 // maintenance are called by this process only and directly, ingest serves
 // the public services in front of them; of maintenance tasks and jobs are
-// served as well.
+// served as well. The pointers outlive the services.
 std::vector<std::unique_ptr<Service>> BuildServices(
-    const Options& options, const ServerOptions& server);
+    const Options* options, const ServerOptions* server);
 
 }  // namespace cairn::cairnd

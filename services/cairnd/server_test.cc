@@ -30,13 +30,12 @@ class CairndTest : public testing::Test {
   CairndTest() : random_(TestSeed()) { Start(); }
 
   void Start() {
-    ServerOptions server;
-    server.data_dir = directory_.Join("data");
-    server.listen = {"127.0.0.1:0"};
-    server.max_streams = 8;
-    auto started =
-        CairnServer::Start("cairnd", server, BuildServices(Options(), server),
-                           {.clock = &clock_, .fatal_errors = &fatal_});
+    server_options_.data_dir = directory_.Join("data");
+    server_options_.listen = {"127.0.0.1:0"};
+    server_options_.max_streams = 8;
+    auto started = CairnServer::Start(
+        "cairnd", server_options_, BuildServices(&options_, &server_options_),
+        {.clock = &clock_, .fatal_errors = &fatal_});
     ASSERT_OK(started);
     server_ = *std::move(started);
     auto channel =
@@ -124,6 +123,8 @@ class CairndTest : public testing::Test {
   RecordingFatalErrorSink fatal_;
   const TempDir directory_;
   const Call call_;
+  Options options_;
+  ServerOptions server_options_;
   std::unique_ptr<CairnServer> server_;
   std::unique_ptr<GrpcIngestClient> client_;
 };
@@ -161,6 +162,21 @@ TEST_F(CairndTest, ASessionGoesOnAfterARestart) {
   EXPECT_TRUE(Read(finished.snapshot().name()) == bytes);
 }
 
+TEST_F(CairndTest, LimitsChangeWhileItServes) {
+  options_.ingest.max_sessions = 1;
+  server_options_.max_streams = 16;
+  ASSERT_OK(server_->Reload(server_options_));
+  EXPECT_NE(OpenSession(NewId()), "");
+  v1::OpenSessionRequest request;
+  request.set_request_id(NewId());
+  request.set_group("datastores/default/groups/host/web2");
+  EXPECT_THAT(client_->OpenSession(call_, request).status(),
+              StatusIs(StatusCode::kResourceExhausted));
+  options_.ingest.max_sessions = 2;
+  ASSERT_OK(server_->Reload(server_options_));
+  EXPECT_OK(client_->OpenSession(call_, request));
+}
+
 // An index that begins anew beside old packs would list nothing of them.
 TEST_F(CairndTest, PacksWithoutTheirIndexAreRefused) {
   const std::string session = OpenSession(NewId());
@@ -171,11 +187,9 @@ TEST_F(CairndTest, PacksWithoutTheirIndexAreRefused) {
   const std::string data = directory_.Join("data");
   EXPECT_OK(CheckIndexBesidePacks(PosixFileSystem(), data));
   std::filesystem::remove_all(data + "/index");
-  ServerOptions server;
-  server.data_dir = data;
-  server.listen = {"127.0.0.1:0"};
   EXPECT_THAT(
-      CairnServer::Start("cairnd", server, BuildServices(Options(), server),
+      CairnServer::Start("cairnd", server_options_,
+                         BuildServices(&options_, &server_options_),
                          {.clock = &clock_, .fatal_errors = &fatal_})
           .status(),
       StatusIs(StatusCode::kFailedPrecondition,

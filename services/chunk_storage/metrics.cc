@@ -1,6 +1,30 @@
 #include "services/chunk_storage/metrics.h"
 
+#include <string>
+
 namespace cairn::chunk_storage {
+namespace {
+
+Gauge& StoreBytes(MetricRegistry* registry, const std::string& kind) {
+  return registry->AddGauge(
+      "cairn_store_bytes",
+      "Files of packs, and payload of the records that have a place.",
+      {{"kind", kind}});
+}
+
+Gauge& Packs(MetricRegistry* registry, const std::string& state) {
+  return registry->AddGauge("cairn_store_packs", "Packs of all datastores.",
+                            {{"state", state}});
+}
+
+Gauge& Records(MetricRegistry* registry, const std::string& state) {
+  return registry->AddGauge(
+      "cairn_store_records",
+      "Records that have a place, and those of them known to be damaged.",
+      {{"state", state}});
+}
+
+}  // namespace
 
 Metrics::Metrics(MetricRegistry* registry)
     : records_new(registry->AddCounter(
@@ -28,13 +52,6 @@ Metrics::Metrics(MetricRegistry* registry)
       damaged_records(
           registry->AddCounter("cairn_chunk_storage_damaged_records_total",
                                "Reads that found a damaged record.")),
-      sync_seconds(registry->AddHistogram(
-          "cairn_chunk_storage_sync_seconds",
-          "Duration of one sync of a pack, directory included.", {},
-          LatencyBuckets())),
-      sync_errors(
-          registry->AddCounter("cairn_chunk_storage_sync_errors_total",
-                               "Failed syncs; the first ends the process.")),
       open_packs(registry->AddGauge("cairn_chunk_storage_open_packs",
                                     "Packs that are not sealed yet.")),
       sealed_packs(
@@ -63,15 +80,25 @@ Metrics::Metrics(MetricRegistry* registry)
           "cairn_chunk_storage_compacted_bytes_total",
           "Bytes of records that compaction moved into new packs.")),
       verified_records(
-          registry->AddCounter("cairn_chunk_storage_verified_records_total",
+          registry->AddCounter("cairn_verify_checked_records_total",
                                "Records that a verify proved.")),
-      verified_bytes(registry->AddCounter(
-          "cairn_chunk_storage_verified_bytes_total", "Their payload bytes.")),
-      verify_damaged_records(registry->AddCounter(
-          "cairn_chunk_storage_verify_damaged_records_total",
-          "Records that a verify found damaged.")),
+      verified_bytes(registry->AddCounter("cairn_verify_checked_bytes_total",
+                                          "Their payload bytes.")),
+      verify_damaged_records(
+          registry->AddCounter("cairn_verify_damaged_records_total",
+                               "Records that a verify found damaged.")),
       gate_closed(registry->AddGauge(
           "cairn_chunk_storage_gate_closed",
-          "1 while writes are refused for want of free space.")) {}
+          "1 while writes are refused for want of free space.")),
+      stale_sweeps(registry->AddCounter(
+          "cairn_fence_rejections_total",
+          "Calls refused because a sweep has overtaken who makes them.",
+          {{"kind", "sweep"}})),
+      pack_bytes(StoreBytes(registry, "packs")),
+      live_bytes(StoreBytes(registry, "live")),
+      packs_open(Packs(registry, "open")),
+      packs_sealed(Packs(registry, "sealed")),
+      records_live(Records(registry, "live")),
+      records_damaged(Records(registry, "damaged")) {}
 
 }  // namespace cairn::chunk_storage

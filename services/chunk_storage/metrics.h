@@ -17,8 +17,6 @@ struct Metrics {
   Counter& read_records;
   Counter& read_bytes;  // payload
   Counter& damaged_records;
-  Histogram& sync_seconds;
-  Counter& sync_errors;
   Gauge& open_packs;  // not sealed yet
   Counter& sealed_packs;
   Counter& recovered_packs;
@@ -33,7 +31,15 @@ struct Metrics {
   Counter& verified_records;
   Counter& verified_bytes;  // payload
   Counter& verify_damaged_records;
-  Gauge& gate_closed;  // 1: writes are refused for want of space
+  Gauge& gate_closed;     // 1: writes are refused for want of space
+  Counter& stale_sweeps;  // calls with a token that is not the highest
+  // Of all datastores, as they were looked up last.
+  Gauge& pack_bytes;
+  Gauge& live_bytes;
+  Gauge& packs_open;
+  Gauge& packs_sealed;
+  Gauge& records_live;
+  Gauge& records_damaged;
 };
 
 }  // namespace cairn::chunk_storage

@@ -1,5 +1,6 @@
 #include "services/chunk_storage/server.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -13,6 +14,12 @@ namespace cairn::chunk_storage {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
+// Reading, and proving, beside the writing of a copy.
+constexpr uint32_t kBackgroundThreads = 2;
+// Backups and restores come first where there is no core for all.
+constexpr int kBackgroundNiceness = 10;
+// Of the gauges that are looked up.
+constexpr absl::Duration kFiguresPeriod = absl::Seconds(15);
 
 }  // namespace
 
@@ -51,29 +58,42 @@ ChunkStorageServer::~ChunkStorageServer() { Stop(); }
 
 absl::Status ChunkStorageServer::OpenStore(ServiceContext& context) {
   const std::string path = absl::StrCat(data_dir_, "/chunk_storage");
+  store_metrics_ = std::make_unique<StoreMetrics>(name(), path, context.clock(),
+                                                  context.metrics());
+  files_ = std::make_unique<ObservedFileSystem>(
+      &machine_files_, context.clock(), store_metrics_->syncs());
   ASSIGN_OR_RETURN(directory_,
                    DataDirectory::Open({.path = path, .support = StoreFormat()},
-                                       &files_, random_));
-  ASSIGN_OR_RETURN(
-      kv_, RocksKvStore::Open(
-               DatabaseOptions(
-                   options_, absl::StrCat(directory_->path(), "/db"), &files_),
-               context.fatal_errors()));
+                                       files_.get(), random_));
+  RocksKvStore::Options rocks = DatabaseOptions(
+      options_, absl::StrCat(directory_->path(), "/db"), files_.get());
+  rocks.syncs = store_metrics_->syncs();
+  rocks.clock = context.clock();
+  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  store_metrics_->Attach(kv_.get());
   return absl::OkStatus();
 }
 
 absl::Status ChunkStorageServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(OpenStore(context));
   metrics_ = std::make_unique<Metrics>(context.metrics());
+  ASSIGN_OR_RETURN(
+      background_,
+      ThreadPoolExecutor::Create(
+          {.name = "background",
+           .threads = static_cast<int>(std::max(
+               kBackgroundThreads, options_.repository.verify_parallelism)),
+           .niceness = kBackgroundNiceness}));
   ASSIGN_OR_RETURN(repository_,
                    ChunkRepository::Open(
                        options_.repository,
                        ChunkRepository::Dependencies{
-                           .files = &files_,
+                           .files = files_.get(),
                            .kv = kv_.get(),
                            .database = absl::StrCat(directory_->path(), "/db"),
                            .clock = context.clock(),
                            .executor = context.executor(),
+                           .background = background_.get(),
                            .random = random_,
                            .fatal_errors = context.fatal_errors(),
                            .metrics = metrics_.get()},
@@ -92,6 +112,16 @@ absl::Status ChunkStorageServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(context.AddGrpcService(sweep_service_.get(),
                                          v1::SweepService::service_full_name(),
                                          SweepServiceImpl::Authorization()));
+  figures_ = std::make_unique<Repeater>(
+      kFiguresPeriod, context.executor(), context.clock(),
+      [this, failing = false]() mutable {
+        const absl::Status shown = repository_->ShowFigures();
+        if (!shown.ok() && !failing) {
+          LOG(WARNING) << "figures of the store are not shown error=" << shown;
+        }
+        failing = !shown.ok();
+      });
+  figures_->Start();
   context.AddReadinessProbe("disk", [this] { return repository_->Health(); });
   return absl::OkStatus();
 }
@@ -99,6 +129,7 @@ absl::Status ChunkStorageServer::Start(ServiceContext& context) {
 void ChunkStorageServer::Drain() {}
 
 void ChunkStorageServer::Stop() {
+  figures_.reset();
   if (repository_ != nullptr) {
     const absl::Status closed = repository_->Close();
     if (!closed.ok()) {
@@ -112,9 +143,13 @@ void ChunkStorageServer::Stop() {
   service_.reset();
   client_.reset();
   repository_.reset();
+  background_.reset();
   metrics_.reset();
+  if (store_metrics_ != nullptr) store_metrics_->Detach();
   kv_.reset();
   directory_.reset();
+  files_.reset();
+  store_metrics_.reset();
 }
 
 }  // namespace cairn::chunk_storage

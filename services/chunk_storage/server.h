@@ -4,11 +4,15 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/concurrency/repeater.h"
+#include "common/concurrency/thread_pool_executor.h"
 #include "common/io/data_directory.h"
+#include "common/io/observed_file_system.h"
 #include "common/io/posix_file_system.h"
 #include "common/random/system_random.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/service.h"
+#include "common/server/store_metrics.h"
 #include "services/chunk_storage/client/local_chunk_client.h"
 #include "services/chunk_storage/client/local_sweep_client.h"
 #include "services/chunk_storage/engine/chunk_repository.h"
@@ -50,12 +54,16 @@ class ChunkStorageServer final : public Service {
   const std::string data_dir_;
 
   // In the order of their use: each needs only those before it.
-  PosixFileSystem files_;
+  PosixFileSystem machine_files_;
+  std::unique_ptr<StoreMetrics> store_metrics_;
+  std::unique_ptr<ObservedFileSystem> files_;
   SystemBitGen random_;  // of the repository alone, once it is there
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<RocksKvStore> kv_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<ThreadPoolExecutor> background_;
   std::unique_ptr<ChunkRepository> repository_;
+  std::unique_ptr<Repeater> figures_;
   std::unique_ptr<ChunkStorageServiceImpl> service_;
   std::unique_ptr<LocalChunkClient> client_;
   std::unique_ptr<StoreSweeper> sweeper_;

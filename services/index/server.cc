@@ -17,6 +17,8 @@ namespace cairn::index {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
+// Of the gauges that are looked up.
+constexpr absl::Duration kFiguresPeriod = absl::Seconds(30);
 
 }  // namespace
 
@@ -54,23 +56,30 @@ IndexServer::~IndexServer() { Stop(); }
 absl::Status IndexServer::OpenStore(ServiceContext& context) {
   auto random = NewSystemBitGen();
   const std::string path = absl::StrCat(data_dir_, "/index");
+  store_metrics_ = std::make_unique<StoreMetrics>(name(), path, context.clock(),
+                                                  context.metrics());
+  files_ = std::make_unique<ObservedFileSystem>(
+      &machine_files_, context.clock(), store_metrics_->syncs());
   ASSIGN_OR_RETURN(directory_,
                    DataDirectory::Open({.path = path, .support = IndexFormat()},
-                                       &files_, random));
+                                       files_.get(), random));
   ASSIGN_OR_RETURN(const Replacement replacement,
-                   PutRebuiltInPlace(files_, directory_->path()));
+                   PutRebuiltInPlace(*files_, directory_->path()));
   if (replacement.done) {
     LOG(INFO) << "rebuilt database is put in place former="
               << replacement.former;
   }
   const std::string database =
       absl::StrCat(directory_->path(), "/", kDatabaseName);
+  RocksKvStore::Options rocks =
+      DatabaseOptions(options_, database, files_.get());
+  rocks.syncs = store_metrics_->syncs();
+  rocks.clock = context.clock();
+  ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  store_metrics_->Attach(kv_.get());
   ASSIGN_OR_RETURN(
-      kv_, RocksKvStore::Open(DatabaseOptions(options_, database, &files_),
-                              context.fatal_errors()));
-  ASSIGN_OR_RETURN(
-      runs_,
-      RunDirectory::Open(&files_, absl::StrCat(directory_->path(), "/sweep")));
+      runs_, RunDirectory::Open(files_.get(),
+                                absl::StrCat(directory_->path(), "/sweep")));
   metrics_ = std::make_unique<IndexMetrics>(context.metrics());
   auto engine =
       IndexEngine::Open(options_.Engine(), kv_.get(), directory_->incarnation(),
@@ -90,7 +99,7 @@ absl::Status IndexServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(OpenStore(context));
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,
-                            .role = CallerRole::kService,
+                            .role = CallerRole::kIndex,
                             .principal = "cairnd@service"});
   service_ =
       std::make_unique<IndexServiceImpl>(context.dispatcher(), engine_.get());
@@ -104,6 +113,16 @@ absl::Status IndexServer::Start(ServiceContext& context) {
                                          v1::SweepService::service_full_name(),
                                          SweepServiceImpl::Authorization()));
   // A store that has met an error answers nothing any more.
+  figures_ = std::make_unique<Repeater>(
+      kFiguresPeriod, context.executor(), context.clock(),
+      [this, failing = false]() mutable {
+        const absl::Status shown = engine_->figures().Show();
+        if (!shown.ok() && !failing) {
+          LOG(WARNING) << "figures of datastores are not shown error=" << shown;
+        }
+        failing = !shown.ok();
+      });
+  figures_->Start();
   context.AddReadinessProbe("database",
                             [this] { return engine_->CheckHealth(); });
   return absl::OkStatus();
@@ -112,15 +131,19 @@ absl::Status IndexServer::Start(ServiceContext& context) {
 void IndexServer::Drain() {}
 
 void IndexServer::Stop() {
+  figures_.reset();
   sweep_service_.reset();
   service_.reset();
   sweep_client_.reset();
   client_.reset();
   engine_.reset();
   metrics_.reset();
+  if (store_metrics_ != nullptr) store_metrics_->Detach();
   runs_.reset();
   kv_.reset();
   directory_.reset();
+  files_.reset();
+  store_metrics_.reset();
 }
 
 std::vector<std::unique_ptr<Service>> BuildServices(

@@ -5,11 +5,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/concurrency/repeater.h"
 #include "common/io/data_directory.h"
+#include "common/io/observed_file_system.h"
 #include "common/io/posix_file_system.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
+#include "common/server/store_metrics.h"
 #include "services/index/client/local_index_client.h"
 #include "services/index/client/local_sweep_client.h"
 #include "services/index/engine/index_engine.h"
@@ -50,12 +53,15 @@ class IndexServer final : public Service {
   const std::string data_dir_;
 
   // In the order of their use: each needs only those before it.
-  PosixFileSystem files_;
+  PosixFileSystem machine_files_;
+  std::unique_ptr<StoreMetrics> store_metrics_;
+  std::unique_ptr<ObservedFileSystem> files_;
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<RocksKvStore> kv_;
   std::unique_ptr<RunDirectory> runs_;
   std::unique_ptr<IndexMetrics> metrics_;
   std::unique_ptr<IndexEngine> engine_;
+  std::unique_ptr<Repeater> figures_;
   std::unique_ptr<IndexServiceImpl> service_;
   std::unique_ptr<SweepServiceImpl> sweep_service_;
   std::unique_ptr<LocalIndexClient> client_;

@@ -131,7 +131,7 @@ TEST_F(IndexServerTest, ShowsItsMetrics) {
   const std::string text = server_->metrics().Text();
   EXPECT_THAT(
       text, HasSubstr("cairn_index_sessions_total{outcome=\"published\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("cairn_index_open_sessions 0\n"));
+  EXPECT_THAT(text, HasSubstr("cairn_sessions_open 0\n"));
   EXPECT_THAT(text, HasSubstr("cairn_index_checkpoints_total 1\n"));
 }
 

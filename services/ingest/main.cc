@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
        .validate = [&] { return options.Validate(server.max_streams); },
        .build =
            [&] {
-             return cairn::ingest::BuildServices(options, peers, server);
+             return cairn::ingest::BuildServices(&options, peers, &server);
            }},
       argc, argv);
 }

@@ -1,6 +1,7 @@
 #include "services/ingest/metrics.h"
 
 #include <string>
+#include <vector>
 
 namespace cairn::ingest {
 namespace {
@@ -26,6 +27,17 @@ Histogram& Stage(MetricRegistry& registry, const std::string& stage) {
   return registry.AddHistogram("cairn_ingest_stage_seconds",
                                "Time of one run of a pipeline stage.",
                                {{"stage", stage}}, LatencyBuckets());
+}
+
+Counter& BackupBytes(MetricRegistry& registry, const std::string& kind) {
+  return registry.AddCounter("cairn_backup_bytes_total",
+                             "Bytes of write streams.", {{"kind", kind}});
+}
+
+// Seconds, from one to a day.
+std::vector<double> BackupBuckets() {
+  return {1,   2,    5,    10,   30,    60,    120,   300,
+          600, 1800, 3600, 7200, 14400, 28800, 57600, 86400};
 }
 
 Gauge& Streams(MetricRegistry& registry, const std::string& direction) {
@@ -72,14 +84,24 @@ IngestMetrics::IngestMetrics(MetricRegistry* registry)
       read_streams(Streams(*registry, "read")),
       writes_throttled(Throttled(*registry, "write")),
       reads_throttled(Throttled(*registry, "read")),
+      logical_bytes(BackupBytes(*registry, "logical")),
+      uploaded_bytes(BackupBytes(*registry, "uploaded")),
+      new_stored_bytes(BackupBytes(*registry, "stored")),
+      backup_seconds(registry->AddHistogram(
+          "cairn_backup_duration_seconds",
+          "From the opening of a session to its publish.", {},
+          BackupBuckets())),
+      chunk_seconds(Stage(*registry, "chunk")),
       hash_seconds(Stage(*registry, "hash")),
       pin_seconds(Stage(*registry, "pin")),
-      encode_seconds(Stage(*registry, "encode")),
+      encode_seconds(Stage(*registry, "compress")),
       put_seconds(Stage(*registry, "put")),
-      pages_seconds(Stage(*registry, "pages")),
+      pages_seconds(Stage(*registry, "page")),
+      sync_seconds(Stage(*registry, "sync")),
       checkpoint_seconds(Stage(*registry, "checkpoint")),
+      read_seconds(Stage(*registry, "read")),
       decode_seconds(Stage(*registry, "decode")),
-      finish_seconds(Stage(*registry, "finish")),
+      finish_seconds(Stage(*registry, "publish")),
       lease_renewals(registry->AddCounter("cairn_ingest_lease_renewals_total",
                                           "Leases renewed for sessions.")),
       leases_lost(registry->AddCounter("cairn_ingest_leases_lost_total",

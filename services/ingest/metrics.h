@@ -39,13 +39,24 @@ struct IngestMetrics {
   Counter& writes_throttled;
   Counter& reads_throttled;
 
+  // What was written, as backups see it: what the archives hold, holes
+  // included; payload that clients sent; encoded bytes that were stored anew.
+  Counter& logical_bytes;
+  Counter& uploaded_bytes;
+  Counter& new_stored_bytes;
+  // From the opening of a session to its publish.
+  Histogram& backup_seconds;
+
   // Time that each stage of the pipeline took, a batch or checkpoint each.
+  Histogram& chunk_seconds;
   Histogram& hash_seconds;
   Histogram& pin_seconds;
   Histogram& encode_seconds;
   Histogram& put_seconds;
   Histogram& pages_seconds;
+  Histogram& sync_seconds;  // of chunk_storage, for a checkpoint
   Histogram& checkpoint_seconds;
+  Histogram& read_seconds;  // waiting for records, on restore
   Histogram& decode_seconds;
   Histogram& finish_seconds;
 

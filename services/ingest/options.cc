@@ -107,20 +107,24 @@ void RegisterSettings(Settings& settings, const std::string& prefix,
                "how long the lease of an unused session is renewed");
   settings.Add(prefix + "max-sessions", &options->max_sessions, 1, 1'000'000,
                "open backup sessions that this process keeps alive; one more "
-               "is told to come again");
+               "is told to come again",
+               TakesEffect::kReload);
   settings.Add(prefix + "max-sessions-per-client",
                &options->max_sessions_per_client, 1, 1'000'000,
                "how many of them one client may have open; administrators and "
-               "services may have all");
+               "services may have all",
+               TakesEffect::kReload);
   settings.AddBytes(prefix + "write-bandwidth", &options->write_bandwidth, 0,
                     kMaxBandwidth,
                     "bytes a second that all write streams of this process "
                     "take in, at least 64KiB for each of max-streams; 0: no "
-                    "limit");
+                    "limit",
+                    TakesEffect::kReload);
   settings.AddBytes(prefix + "read-bandwidth", &options->read_bandwidth, 0,
                     kMaxBandwidth,
                     "bytes a second that all reads of this process give out, "
-                    "at least 64KiB for each of max-streams; 0: no limit");
+                    "at least 64KiB for each of max-streams; 0: no limit",
+                    TakesEffect::kReload);
   settings.Add(prefix + "trash-time", &options->trash_time,
                absl::ZeroDuration(), kMaxTrashTime,
                "how long forgotten snapshots can be taken back, unless who "

@@ -7,8 +7,11 @@
 #include "common/config/version.h"
 #include "common/model/call.h"
 #include "common/model/catalog.h"
+#include "common/random/secret_bytes.h"
 #include "common/random/system_random.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/peer_methods.h"
+#include "common/status/peer_answer.h"
 #include "common/status/status_macros.h"
 #include "services/chunk_storage/client/grpc_chunk_client.h"
 #include "services/chunk_storage/client/grpc_sweep_client.h"
@@ -27,10 +30,31 @@ constexpr absl::Duration kPeerTimeout = absl::Minutes(1);
 // Of the stores one after another.
 std::vector<std::string> AllTables() {
   std::vector<std::string> tables = LeaseStore::TableNames();
-  for (const auto& more : {TaskStore::TableNames(), SweepStore::TableNames()}) {
+  for (const auto& more : {TaskStore::TableNames(), SweepStore::TableNames(),
+                           TokenStore::TableNames()}) {
     tables.insert(tables.end(), more.begin(), more.end());
   }
   return tables;
+}
+
+// Any answer says that the peer works.
+constexpr absl::Duration kProbeTimeout = absl::Seconds(1);
+
+absl::Status ProbeIndex(CatalogClient* catalog, const Clock* clock) {
+  return PeerAnswered(
+      catalog
+          ->ListDatastores(
+              MaintenanceCall(clock->Now() + kProbeTimeout, nullptr),
+              {.page_size = 1})
+          .status());
+}
+
+absl::Status ProbeChunkStorage(ChunkClient* chunks, const Clock* clock) {
+  return PeerAnswered(
+      chunks
+          ->Statistics(MaintenanceCall(clock->Now() + kProbeTimeout, nullptr),
+                       DatastoreRef{})
+          .status());
 }
 
 // Clients of the other services, over gRPC.
@@ -42,12 +66,15 @@ struct GrpcPeers {
 };
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
-    const std::string& target, const TlsFiles& tls) {
+    const std::string& service, const std::string& target, const TlsFiles& tls,
+    std::shared_ptr<const RpcMethodTable> methods) {
   ChannelOptions options;
   options.target = target;
   options.tls_ca_file = tls.ca;
   options.tls_cert_file = tls.cert;
   options.tls_key_file = tls.key;
+  options.tls_service = service;
+  options.methods = std::move(methods);
   return CreateChannel(options);
 }
 
@@ -63,15 +90,19 @@ MaintenanceServer::~MaintenanceServer() { Stop(); }
 
 absl::Status MaintenanceServer::OpenStore(ServiceContext& context) {
   auto random = NewSystemBitGen();
-  RETURN_IF_ERROR(files_.CreateDirectories(data_dir_));
   const std::string path = absl::StrCat(data_dir_, "/maintenance");
+  store_metrics_ = std::make_unique<StoreMetrics>(name(), path, context.clock(),
+                                                  context.metrics());
+  files_ = std::make_unique<ObservedFileSystem>(
+      &machine_files_, context.clock(), store_metrics_->syncs());
+  RETURN_IF_ERROR(files_->CreateDirectories(data_dir_));
   ASSIGN_OR_RETURN(directory_,
                    DataDirectory::Open({.path = path,
                                         .support = {.service = name(),
                                                     .version = kFormatVersion,
                                                     .features = {},
                                                     .release = kVersion}},
-                                       &files_, random));
+                                       files_.get(), random));
   RocksKvStore::Options rocks;
   rocks.path = absl::StrCat(directory_->path(), "/db");
   for (const std::string& table : AllTables()) {
@@ -81,8 +112,11 @@ absl::Status MaintenanceServer::OpenStore(ServiceContext& context) {
   rocks.write_buffer_bytes = options_.write_buffer_bytes;
   rocks.reserve_bytes = options_.reserve_bytes;
   rocks.ballast_bytes = options_.ballast_bytes;
-  rocks.files = &files_;
+  rocks.files = files_.get();
+  rocks.syncs = store_metrics_->syncs();
+  rocks.clock = context.clock();
   ASSIGN_OR_RETURN(kv_, RocksKvStore::Open(rocks, context.fatal_errors()));
+  store_metrics_->Attach(kv_.get());
   return absl::OkStatus();
 }
 
@@ -94,6 +128,7 @@ absl::Status MaintenanceServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(OpenTasks(context, peers));
   RETURN_IF_ERROR(ReleaseLeases());
   RETURN_IF_ERROR(StartTasks(context));
+  RETURN_IF_ERROR(StartTokens(context));
   rounds_->Start();
   scheduler_->Begin();
   return absl::OkStatus();
@@ -119,7 +154,7 @@ absl::Status MaintenanceServer::StartLeases(ServiceContext& context,
                                       .metrics = metrics_.get()});
   client_ = std::make_unique<LocalLeaseClient>(
       coordinator_.get(), Caller{.kind = CallerKind::kLocal,
-                                 .role = CallerRole::kService,
+                                 .role = CallerRole::kMaintenance,
                                  .principal = "cairnd@service"});
   service_ = std::make_unique<MaintenanceServiceImpl>(context.dispatcher(),
                                                       coordinator_.get());
@@ -174,11 +209,19 @@ absl::Status MaintenanceServer::OpenTasks(ServiceContext& context,
                 .store = peers.store_sweeps,
                 .sweeps = sweep_store_.get()};
   work_ = std::make_unique<TaskWork>(
-      options_.Work(), TaskWork::Dependencies{.peers = run_peers_,
-                                              .pruner = pruner_.get(),
-                                              .codec = &codec_,
-                                              .metrics = metrics_.get()});
+      options_.Work(),
+      TaskWork::Dependencies{.peers = run_peers_,
+                             .pruner = pruner_.get(),
+                             .codec = &codec_,
+                             .metrics = metrics_.get(),
+                             .ask = [this] { return AskPeers(); }});
   return absl::OkStatus();
+}
+
+absl::Status MaintenanceServer::AskPeers() const {
+  absl::Status answer = ProbeIndex(run_peers_.catalog, run_peers_.clock);
+  answer.Update(ProbeChunkStorage(run_peers_.chunks, run_peers_.clock));
+  return answer;
 }
 
 // A run that was killed with its process renews nothing any more, and what it
@@ -249,6 +292,28 @@ absl::Status MaintenanceServer::StartTasks(ServiceContext& context) {
                                 JobServiceImpl::Authorization());
 }
 
+absl::Status MaintenanceServer::StartTokens(ServiceContext& context) {
+  token_store_ = std::make_unique<TokenStore>(
+      kv_.get(), static_cast<KvTable>(AllTables().size() -
+                                      TokenStore::TableNames().size()));
+  ASSIGN_OR_RETURN(token_book_,
+                   TokenBook::Open({}, {.clock = context.clock(),
+                                        .store = token_store_.get(),
+                                        .secrets = SecretBytes}));
+  metrics_->CountTokens(
+      [book = std::weak_ptr<TokenBook>(token_book_)](TokenState state) {
+        const std::shared_ptr<TokenBook> open = book.lock();
+        return open == nullptr ? 0 : open->Count(state);
+      });
+  token_directory_ = std::make_unique<BookDirectory>(token_book_.get());
+  context.SetTokenDirectory(token_directory_.get());
+  token_service_ = std::make_unique<TokenServiceImpl>(context.dispatcher(),
+                                                      token_book_.get());
+  return context.AddGrpcService(token_service_.get(),
+                                v1::TokenService::service_full_name(),
+                                TokenServiceImpl::Authorization());
+}
+
 void MaintenanceServer::Drain() {
   if (runner_ != nullptr) runner_->Drain();
 }
@@ -258,6 +323,10 @@ void MaintenanceServer::Stop() {
   if (runner_ != nullptr) runner_->Stop();
   if (task_threads_ != nullptr) task_threads_->Shutdown();
   if (rounds_ != nullptr) rounds_->Stop();
+  token_service_.reset();
+  token_directory_.reset();
+  token_book_.reset();
+  token_store_.reset();
   job_service_.reset();
   task_service_.reset();
   scheduler_.reset();
@@ -277,8 +346,11 @@ void MaintenanceServer::Stop() {
   rounds_.reset();
   coordinator_.reset();
   metrics_.reset();
+  if (store_metrics_ != nullptr) store_metrics_->Detach();
   kv_.reset();
   directory_.reset();
+  files_.reset();
+  store_metrics_.reset();
 }
 
 std::vector<std::unique_ptr<Service>> BuildServices(
@@ -289,8 +361,16 @@ std::vector<std::unique_ptr<Service>> BuildServices(
   const auto find_peers =
       [peers, tls = server.tls, clients](
           ServiceContext& context) -> absl::StatusOr<MaintenanceServer::Peers> {
-    ASSIGN_OR_RETURN(const auto index, Connect(peers.index, tls));
-    ASSIGN_OR_RETURN(const auto chunks, Connect(peers.chunk_storage, tls));
+    const auto methods = CountPeerMethods(
+        {"cairn.index.v1.IndexService", "cairn.index.v1.SweepService",
+         "cairn.chunk_storage.v1.ChunkStorageService",
+         "cairn.chunk_storage.v1.SweepService"},
+        context.metrics());
+    ASSIGN_OR_RETURN(const auto index,
+                     Connect("index", peers.index, tls, methods));
+    ASSIGN_OR_RETURN(
+        const auto chunks,
+        Connect("chunk_storage", peers.chunk_storage, tls, methods));
     clients->index = std::make_unique<GrpcIndexClient>(index, context.clock());
     clients->chunks =
         std::make_unique<GrpcChunkClient>(chunks, context.clock());
@@ -298,6 +378,14 @@ std::vector<std::unique_ptr<Service>> BuildServices(
         std::make_unique<GrpcIndexSweepClient>(index, context.clock());
     clients->store_sweeps =
         std::make_unique<GrpcStoreSweepClient>(chunks, context.clock());
+    context.AddReadinessProbe(
+        "index", [clients = clients.get(), clock = context.clock()] {
+          return ProbeIndex(clients->index.get(), clock);
+        });
+    context.AddReadinessProbe(
+        "chunk_storage", [clients = clients.get(), clock = context.clock()] {
+          return ProbeChunkStorage(clients->chunks.get(), clock);
+        });
     return MaintenanceServer::Peers{
         .catalog = clients->index.get(),
         .fence = clients->index.get(),

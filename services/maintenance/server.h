@@ -9,10 +9,12 @@
 #include "absl/status/statusor.h"
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/io/data_directory.h"
+#include "common/io/observed_file_system.h"
 #include "common/io/posix_file_system.h"
 #include "common/rocks/rocks_kv_store.h"
 #include "common/server/server_options.h"
 #include "common/server/service.h"
+#include "common/server/store_metrics.h"
 #include "services/chunk_storage/client/chunk_client.h"
 #include "services/chunk_storage/client/sweep_client.h"
 #include "services/index/client/catalog_client.h"
@@ -31,14 +33,18 @@
 #include "services/maintenance/engine/task_registry.h"
 #include "services/maintenance/engine/task_runner.h"
 #include "services/maintenance/engine/task_work.h"
+#include "services/maintenance/engine/token_book.h"
 #include "services/maintenance/metrics.h"
 #include "services/maintenance/options.h"
+#include "services/maintenance/rpc/book_directory.h"
 #include "services/maintenance/rpc/job_service.h"
 #include "services/maintenance/rpc/maintenance_service.h"
 #include "services/maintenance/rpc/task_service.h"
 #include "services/maintenance/rpc/task_wire.h"
+#include "services/maintenance/rpc/token_service.h"
 #include "services/maintenance/storage/sweep_store.h"
 #include "services/maintenance/storage/task_store.h"
+#include "services/maintenance/storage/token_store.h"
 
 namespace cairn::maintenance {
 
@@ -74,16 +80,21 @@ class MaintenanceServer final : public Service {
   absl::Status OpenStore(ServiceContext& context);
   absl::Status StartLeases(ServiceContext& context, const Peers& peers);
   absl::Status OpenTasks(ServiceContext& context, const Peers& peers);
+  // OK: index and chunk_storage answer.
+  absl::Status AskPeers() const;
   // What the runs of a former process held.
   absl::Status ReleaseLeases();
   absl::Status StartTasks(ServiceContext& context);
+  absl::Status StartTokens(ServiceContext& context);
 
   const Options options_;
   const std::string data_dir_;
   const FindPeers find_peers_;
 
   // In the order of their use: each needs only those before it.
-  PosixFileSystem files_;
+  PosixFileSystem machine_files_;
+  std::unique_ptr<StoreMetrics> store_metrics_;
+  std::unique_ptr<ObservedFileSystem> files_;
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<RocksKvStore> kv_;
   std::unique_ptr<MaintenanceMetrics> metrics_;
@@ -108,6 +119,12 @@ class MaintenanceServer final : public Service {
   std::unique_ptr<JobScheduler> scheduler_;
   std::unique_ptr<TaskServiceImpl> task_service_;
   std::unique_ptr<JobServiceImpl> job_service_;
+  // Bearer tokens. Metrics that are asked for later look whether the book is
+  // still there.
+  std::unique_ptr<TokenStore> token_store_;
+  std::shared_ptr<TokenBook> token_book_;
+  std::unique_ptr<BookDirectory> token_directory_;
+  std::unique_ptr<TokenServiceImpl> token_service_;
 };
 
 // The service in a process of its own, over connections to its peers. They

@@ -117,9 +117,8 @@ TEST_F(MaintenanceServerTest, LeasesAndNumbersOutliveARestart) {
 TEST_F(MaintenanceServerTest, ShowsItsMetrics) {
   ASSERT_OK(client_->Acquire(call_, Backup(1)));
   const std::string text = server_->metrics().Text();
-  EXPECT_THAT(text,
-              HasSubstr("cairn_maintenance_leases_live{purpose=\"backup\"} 1"));
-  EXPECT_THAT(text, HasSubstr("cairn_maintenance_leases_expired_total 0"));
+  EXPECT_THAT(text, HasSubstr("cairn_leases_live{purpose=\"backup\"} 1"));
+  EXPECT_THAT(text, HasSubstr("cairn_lease_expired_total 0"));
   EXPECT_THAT(text, HasSubstr("cairn_maintenance_fence_advances_total 0"));
 }
 

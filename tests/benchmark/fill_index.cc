@@ -83,7 +83,7 @@ absl::Status FillDirectory(const std::string& data_dir, int64_t groups,
       index::IndexEngine::Open({}, database.get(), directory->incarnation(),
                                runs.get(), &clock, random, &metrics));
   LocalIndexClient client(engine.get(), {.kind = CallerKind::kLocal,
-                                         .role = CallerRole::kService,
+                                         .role = CallerRole::kIngest,
                                          .principal = "benchmark"});
   ASSIGN_OR_RETURN(const Datastore datastore,
                    client.GetDatastore({}, "default"));

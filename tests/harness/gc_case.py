@@ -134,8 +134,8 @@ class GcCase(CliCase):
     # --- processes ---
 
     def wait_for_peers(self):
-        """Until maintenance has found index and chunk_storage again: a gc that
-        comes earlier fails."""
+        """Until maintenance is there and has found index and chunk_storage:
+        a gc that comes earlier waits for them, but not for ever."""
 
         def finds_both():
             with self.cairn.start("gc", "--dry-run") as plan:

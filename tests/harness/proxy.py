@@ -13,8 +13,8 @@ class CountingProxy:
 
     `up` are the bytes that clients sent, `down` those that they were sent.
     With `stall_after` set, no more than that many further bytes go up until
-    `go_on` is called. After `hand_on_to` new connections go to another server,
-    as behind a load balancer.
+    `go_on` is called. After `hand_on_to` new connections go to other servers,
+    to each in turn that is there, as behind a load balancer.
     """
 
     def __init__(self, test, target, folder, name="proxy"):
@@ -22,13 +22,14 @@ class CountingProxy:
         self.target = f"unix:{self.path}"
         self.up = 0
         self.down = 0
-        self._server = target.removeprefix("unix:")
+        self._servers = []  # paths; the first is the next one's turn
         self._changed = threading.Condition()
         self._up_limit = None
         self._open = set()  # sockets
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
+        self.hand_on_to(target)
         test.addCleanup(self.close)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -41,8 +42,9 @@ class CountingProxy:
             self._up_limit = None
             self._changed.notify_all()
 
-    def hand_on_to(self, target):
-        self._server = target.removeprefix("unix:")
+    def hand_on_to(self, *targets):
+        with self._changed:
+            self._servers = [one.removeprefix("unix:") for one in targets]
 
     def await_up(self, total, is_over):
         """Until `total` bytes have gone up; false: `is_over()` before."""
@@ -76,19 +78,30 @@ class CountingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
-            with self._changed:
-                path = self._server
-                self._open |= {client, server}
-            try:
-                server.connect(path)
-            except OSError:
-                self._close(client, server)
+            server = self._connect()
+            if server is None:
+                client.close()
                 continue
+            with self._changed:
+                self._open |= {client, server}
             for source, sink, up in ((client, server, True),
                                      (server, client, False)):
                 threading.Thread(target=self._pump, daemon=True,
                                  args=(source, sink, up)).start()
+
+    def _connect(self):
+        """To a server that is there; None if none is."""
+        with self._changed:
+            servers = list(self._servers)
+            self._servers = servers[1:] + servers[:1]
+        for path in servers:
+            server = socket.socket(socket.AF_UNIX)
+            try:
+                server.connect(path)
+                return server
+            except OSError:
+                server.close()
+        return None
 
     def _pump(self, source, sink, up):
         try:
@@ -100,7 +113,10 @@ class CountingProxy:
                 sink.sendall(piece)
         except OSError:
             pass
-        # The other direction ends by that, and both are closed then.
+        self._end(source, sink)
+
+    def _end(self, source, sink):
+        """The other direction ends by that, and both are closed then."""
         _shut(source)
         _shut(sink)
         with self._changed:

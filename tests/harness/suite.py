@@ -188,6 +188,10 @@ class Suite:
         """Where the running process `name` serves /metrics."""
         return int(self._started_with(name, r"metrics_port=(\d+)"))
 
+    def health_port(self, name):
+        """Where it serves grpc.health.v1 alone."""
+        return int(self._started_with(name, r"health_port=(\d+)"))
+
     def port(self, name):
         """Of the last address that the running process `name` listens on."""
         return int(self._started_with(name, r" ports=(?:\d+,)*(\d+)"))
@@ -201,12 +205,15 @@ class Suite:
                 values.append(found.group(1))
         return values[-1]
 
-    def log_tail(self, size=4000):
+    def log_text(self):
         try:
             with open(self.log_path, "rb") as log:
-                return log.read()[-size:].decode(errors="replace")
+                return log.read().decode(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def log_tail(self, size=4000):
+        return self.log_text()[-size:]
 
 
 def binaries_from(folder):

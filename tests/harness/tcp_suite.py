@@ -1,6 +1,5 @@
 """The four services on loopback, in plaintext or with mutual TLS."""
 
-import os
 
 import grpc
 
@@ -22,7 +21,7 @@ class TcpSuite(Suite):
         super().__init__(binaries, data, sockets, split=True, **options)
         self._scheme = "tls" if tls else "plaintext"
         self._ports = {}
-        self._authority = Authority(sockets) if tls else None
+        self.authority = Authority(sockets) if tls else None
         self.target = None  # known once ingest listens
         self.client_environment = {}
         if tls:
@@ -32,10 +31,11 @@ class TcpSuite(Suite):
             self.credentials = grpc.ssl_channel_credentials(
                 *(_content(files[i]) for i in (0, 2, 1)))
 
-    def _issue(self, role, name):
+    def _issue(self, role, name, **options):
         """Paths of the authority, the certificate and its key."""
-        self._authority.issue(name, f"spiffe://cairn/{role}/{name}")
-        return [self._authority.path(file)
+        self.authority.issue(name, f"spiffe://cairn/{role}/{name}",
+                              **options)
+        return [self.authority.path(file)
                 for file in ("ca.pem", f"{name}.pem", f"{name}.key")]
 
     def listen(self, name):
@@ -44,10 +44,14 @@ class TcpSuite(Suite):
     def address(self, name):
         return f"{self._scheme}:{ADDRESS}:{self._ports[name]}"
 
+    def target_of(self, name):
+        """For a channel to the service `name`."""
+        return f"{ADDRESS}:{self._ports[name]}"
+
     def start(self, names=None, wait=True, everything=True):
         """One after the other: the next is told where the former listen."""
         for name in names or SERVICES:
-            if self._authority is not None:
+            if self.authority is not None:
                 files = self._issue("service", name)
                 self.arguments[name] = [
                     f"--tls-{part}-file={file}"
@@ -57,6 +61,12 @@ class TcpSuite(Suite):
         self.target = f"{ADDRESS}:{self._ports['ingest']}"
         if wait:
             self.wait_ready(everything)
+
+    def credentials_of(self, role, name):
+        """Of a client whose certificate says that it has that role."""
+        files = self._issue(role, name)
+        return grpc.ssl_channel_credentials(
+            *(_content(files[i]) for i in (0, 2, 1)))
 
 
 def _content(path):

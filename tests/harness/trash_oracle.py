@@ -31,9 +31,14 @@ class Snapshot:
 
 
 class TrashOracle:
-    """Thread-safe. Whoever changes a snapshot is alone with it meanwhile."""
+    """Thread-safe. Whoever changes a snapshot is alone with it meanwhile.
 
-    def __init__(self):
+    Time in trash may end by `slack_seconds` early: what the answer leaves out
+    and, where index's clock is set back, how long it stays so.
+    """
+
+    def __init__(self, slack_seconds=1):
+        self.slack_seconds = slack_seconds
         self._mutex = threading.Lock()
         self._snapshots = {}
 
@@ -124,8 +129,8 @@ class TrashOracle:
                     + (f", in trash for {one.trash_ends - now:.1f} s"
                        if one.trash_ends else "")]
         one.states = {found}
-        # A millisecond is what the answer leaves out.
-        if found == TRASH and trash[one.name] < one.trash_ends - 1:
+        if (found == TRASH
+                and trash[one.name] < one.trash_ends - self.slack_seconds):
             return [f"{one.name} ends {one.trash_ends - trash[one.name]} s "
                     "before its time in trash is over"]
         if found == TRASH:

@@ -97,7 +97,9 @@ void Fiber::Resume() {
   __sanitizer_start_switch_fiber(&resumer_shadow_, own_.uc_stack.ss_sp,
                                  own_.uc_stack.ss_size);
 #endif
+  log_fields_ = ExchangeLogScope(log_fields_);
   CHECK(swapcontext(&resumer_, &own_) == 0);
+  log_fields_ = ExchangeLogScope(log_fields_);
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(resumer_shadow_, nullptr, nullptr);
 #endif

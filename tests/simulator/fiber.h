@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/functional/any_invocable.h"
+#include "common/log/log_fields.h"
 
 namespace cairn::simulator {
 
@@ -36,6 +37,7 @@ class Fiber {
   ucontext_t own_;
   ucontext_t resumer_;
   bool ended_ = false;
+  LogFields* log_fields_ = nullptr;  // of its scope while it is suspended
   // What the sanitizers know of the two stacks.
   void* own_shadow_ = nullptr;
   void* resumer_shadow_ = nullptr;

@@ -30,7 +30,7 @@ absl::Status IndexProcess::Open() {
   sweeps_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,
-                            .role = CallerRole::kService,
+                            .role = CallerRole::kIngest,
                             .principal = "simulator@service"});
   return absl::OkStatus();
 }

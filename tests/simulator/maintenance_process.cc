@@ -88,7 +88,7 @@ absl::Status MaintenanceProcess::Open() {
                                           .metrics = metrics_}));
   client_ = std::make_unique<LocalLeaseClient>(
       coordinator_.get(), Caller{.kind = CallerKind::kLocal,
-                                 .role = CallerRole::kService,
+                                 .role = CallerRole::kIngest,
                                  .principal = "simulator@service"});
   changes_ = std::make_unique<CatalogChanges>(
       CatalogChanges::Dependencies{.catalog = peers_.catalog,

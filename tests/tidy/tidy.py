@@ -24,7 +24,7 @@ LAYERS = ("domain", "storage", "engine", "rpc", "client")
 # Parts of common/ that rules without I/O, clock or threads may use.
 PURE_COMMON = (
     "chunking", "compression", "digest", "model", "page", "prune", "random",
-    "schedule", "status", "testing", "text",
+    "schedule", "status", "testing", "text", "token",
 )
 # Headers of the other parts that are as pure.
 PURE_HEADERS = ("common/pack/pack_format.h", "common/time/time_zone.h")

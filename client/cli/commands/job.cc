@@ -219,7 +219,7 @@ void AddSet(CLI::App* parent, Action* chosen) {
       "cairn job set prove verify --outdated-after=30d --schedule=daily");
   set->require_subcommand(1);
   set->add_option("NAME", arguments->job,
-                  "of the job: 1 to 64 of A-Z a-z 0-9 . _ -")
+                  "of the job: 3 to 32 of A-Z a-z 0-9 . _ -")
       ->required();
   CLI::App* prune = AddCommand(
       set, "prune",

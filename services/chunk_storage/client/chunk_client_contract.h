@@ -95,7 +95,7 @@ class ChunkClientContract
   }
 
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "test@service"}};
+      .caller = {CallerKind::kLocal, CallerRole::kIngest, "test@service"}};
   const DatastoreRef datastore_ = {Uuid{{1, 2, 3}}, 7};
   const SessionRef session_ = {datastore_, Uuid{{9}}, 5};
   const std::unique_ptr<ChunkClientFixture> fixture_;

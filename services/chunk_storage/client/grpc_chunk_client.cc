@@ -98,7 +98,9 @@ class GrpcRecordStream final : public RecordStream {
   bool Read(v1::GetResponse* message) {
     if (!started_ || stalled_) return false;
     reader_->Read(message, nullptr);
-    return AwaitOperation();
+    if (!AwaitOperation()) return false;
+    client_.CountReceived();
+    return true;
   }
 
   absl::Status FinishCall() {
@@ -202,6 +204,7 @@ absl::StatusOr<PutReply> GrpcChunkClient::Put(const Call& call,
                         }
                         message.set_fragment(std::string(fragment));
                         const bool written = writer->Write(message);
+                        if (written) client.CountSent();
                         message.Clear();
                         return written;
                       });

@@ -250,8 +250,13 @@ TEST_F(GrpcChunkClientTest, ShowsItsMetrics) {
   EXPECT_THAT(text,
               HasSubstr("cairn_chunk_storage_put_records_total{outcome=\"new\"}"
                         " 1"));
-  EXPECT_THAT(text, HasSubstr("cairn_chunk_storage_sync_seconds_count 1"));
   EXPECT_THAT(text, HasSubstr("cairn_chunk_storage_open_packs 1"));
+  EXPECT_THAT(text, HasSubstr("cairn_fsync_seconds_count{file=\"pack\",store="
+                              "\"chunk_storage\"} 1"));
+  EXPECT_THAT(text, HasSubstr("grpc_server_msg_received_total{grpc_method="
+                              "\"Sync\",grpc_service=\"cairn.chunk_storage."
+                              "v1.ChunkStorageService\",grpc_type=\"unary\"} "
+                              "1"));
 }
 
 TEST(ChunkStorageServiceTest, EveryMethodHasARow) {

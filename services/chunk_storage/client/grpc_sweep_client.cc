@@ -70,6 +70,7 @@ absl::StatusOr<MarkSummary> GrpcStoreSweepClient::PutMarks(
   message.mutable_set()->set_token(set.token);
   bool open = writer->Write(message);
   while (open) {
+    client.CountSent();
     absl::StatusOr<std::optional<MarkRun>> run = marks.Next();
     if (!run.ok()) {
       // Cut off without `last`, it makes no set.
@@ -160,6 +161,7 @@ absl::Status GrpcStoreSweepClient::VerifyPacks(
   VerifiedPack pack;
   absl::Status bad;
   while (bad.ok() && reader->Read(&message)) {
+    client.CountReceived();
     for (int i = 0; i < message.damage_size() && bad.ok(); ++i) {
       absl::StatusOr<RecordDamage> damage =
           FromProto(IndexedField("damage", i), message.damage(i));

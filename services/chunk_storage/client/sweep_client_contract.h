@@ -106,7 +106,7 @@ class StoreSweepContract : public ::testing::TestWithParam<StoreSweepFactory> {
   }
 
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "test@service"}};
+      .caller = {CallerKind::kLocal, CallerRole::kIngest, "test@service"}};
   const DatastoreRef datastore_ = {Uuid{{0xd5, 1}}, 3};
   const Uuid set_ = {{0x5e}};
   const std::unique_ptr<StoreSweepFixture> fixture_;

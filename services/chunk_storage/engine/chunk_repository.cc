@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/concurrency/cancellation.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
@@ -29,6 +30,9 @@ ChunkRepository::ChunkRepository(const RepositoryOptions& options,
                .places = &places_,
                .clock = dependencies.clock,
                .executor = dependencies.executor,
+               .background = dependencies.background != nullptr
+                                 ? dependencies.background
+                                 : dependencies.executor,
                .tasks = &tasks_,
                .latch = &latch_,
                .gate = &gate_,
@@ -123,6 +127,7 @@ absl::StatusOr<DatastoreRepository*> ChunkRepository::Find(
 
 absl::StatusOr<DatastoreRepository*> ChunkRepository::FindForSession(
     const Call& call, const SessionRef& session) const {
+  SetLogField("session", session.session.ToString());
   if (session.session.is_zero() || session.epoch == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("session ", session.session.ToString(), " of epoch ",
@@ -245,6 +250,31 @@ absl::StatusOr<StoreStatistics> ChunkRepository::Statistics(
   ASSIGN_OR_RETURN(StoreStatistics statistics, known->Statistics());
   statistics.incarnation = incarnation_;
   return statistics;
+}
+
+absl::Status ChunkRepository::ShowFigures() const {
+  StoreStatistics all;
+  absl::ReaderMutexLock lock(&mutex_);
+  for (const auto& [uuid, datastore] : datastores_) {
+    ASSIGN_OR_RETURN(const StoreStatistics one, datastore->Statistics());
+    all.pack_count += one.pack_count;
+    all.open_pack_count += one.open_pack_count;
+    all.pack_bytes += one.pack_bytes;
+    all.record_count += one.record_count;
+    all.record_bytes += one.record_bytes;
+    all.damaged_count += one.damaged_count;
+  }
+  const auto show = [](Gauge& gauge, uint64_t value) {
+    gauge.Set(static_cast<double>(value));
+  };
+  const Metrics& metrics = *context_.metrics;
+  show(metrics.pack_bytes, all.pack_bytes);
+  show(metrics.live_bytes, all.record_bytes);
+  show(metrics.packs_open, all.open_pack_count);
+  show(metrics.packs_sealed, all.pack_count - all.open_pack_count);
+  show(metrics.records_live, all.record_count);
+  show(metrics.records_damaged, all.damaged_count);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> ChunkRepository::TouchOf(const Call& call,

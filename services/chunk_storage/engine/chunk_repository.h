@@ -39,6 +39,8 @@ class ChunkRepository {
     std::string database;   // where it is, for errors
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
+    // For what sweeps and verifies do beside. Null: `executor`.
+    Executor* background = nullptr;
     absl::BitGenRef random;  // used by the repository alone
     FatalErrorSink* fatal_errors = nullptr;
     Metrics* metrics = nullptr;
@@ -76,6 +78,9 @@ class ChunkRepository {
                                        const SweepNumbers& numbers);
   absl::StatusOr<StoreStatistics> Statistics(const Call& call,
                                              const DatastoreRef& datastore);
+
+  // Sets the gauges that are sums over all datastores.
+  absl::Status ShowFigures() const;
 
   // What a sweep compares with its cut. NotFound: not stored.
   absl::StatusOr<uint64_t> TouchOf(const Call& call,

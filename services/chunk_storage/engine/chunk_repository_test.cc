@@ -235,7 +235,6 @@ TEST_F(ChunkRepositoryTest, TheFirstFailedSyncIsFatalAndNotRepeated) {
   EXPECT_THAT(repository().Health(), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(harness_.files().calls(FileOperation::kSync), syncs);
   EXPECT_EQ(harness_.fatal_errors().errors().size(), 1u);
-  EXPECT_EQ(harness_.metrics().sync_errors.Value(), 1);
 }
 
 TEST_F(ChunkRepositoryTest, AFailedDirectorySyncIsFatal) {

@@ -93,6 +93,7 @@ absl::Status DatastoreState::ShowToken(uint64_t token,
   }
   if (token == row_.token) return absl::OkStatus();
   if (token < row_.token) {
+    context_->metrics->stale_sweeps.Increment();
     return WithReason(
         absl::FailedPreconditionError(
             absl::StrCat("sweep token ", token, " is stale: ", row_.token,

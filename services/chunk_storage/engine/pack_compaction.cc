@@ -8,8 +8,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
-#include "common/pack/pack_scanner.h"
-#include "common/status/reason.h"
 #include "common/status/status_macros.h"
 
 namespace cairn::chunk_storage {
@@ -36,7 +34,7 @@ PackCompaction::PackCompaction(const SweepParts& parts, const SweepGuard& guard,
       listing_(parts.context, parts.number, parts.packs),
       throttle_(options.bytes_per_second, parts.context->executor,
                 parts.context->clock),
-      tasks_(parts.context->executor) {}
+      readers_(parts.context->background) {}
 
 absl::Status PackCompaction::Run(const Call& call,
                                  std::span<const SealedPack> sources) {
@@ -108,42 +106,84 @@ absl::Status PackCompaction::CopySource(const Call& call, size_t source) {
       records.push_back(record);
     }
   }
+  RETURN_IF_ERROR(CopyRecords(call, source, records));
+  sources_[source].consumed = true;
+  return absl::OkStatus();
+}
+
+// While one batch is written, the next one is read and proved.
+absl::Status PackCompaction::CopyRecords(
+    const Call& call, size_t source, std::span<const PlacedRecord> records) {
+  const uint32_t pack = sources_[source].pack.number;
   const std::vector<RecordPiece> pieces = CutPieces(records, kPieceBytes);
   std::span<const RecordPiece> rest = pieces;
-  while (!rest.empty()) {
+  const auto take = [&rest] {
     const auto batch = rest.first(BatchSize(rest, kPieceBytes));
     rest = rest.subspan(batch.size());
-    const auto opened = parts_.packs->OpenForRead(pack.number);
-    if (absl::IsDataLoss(opened.status())) {
-      AddDamaged(pack.number);  // its file is gone: nothing to copy
+    return batch;
+  };
+  std::span<const RecordPiece> next = take();
+  RETURN_IF_ERROR(PassThrottle(call, next));
+  absl::StatusOr<std::vector<ReadPiece>> read =
+      ReadBatch(pack, records, next, rest);
+  while (!next.empty()) {
+    if (absl::IsDataLoss(read.status())) {
+      AddDamaged(pack);  // its file is gone: nothing to copy
       break;
     }
-    RETURN_IF_ERROR(opened.status());
-    for (const RecordPiece& next : rest.first(BatchSize(rest, kPieceBytes))) {
-      opened->file->Prefetch(next.offset, next.length);
-    }
-    RETURN_IF_ERROR(CopyBatch(source, *opened, records, batch, call));
+    RETURN_IF_ERROR(read.status());
+    const std::vector<ReadPiece> current = *std::move(read);
+    const std::span<const RecordPiece> batch = std::exchange(next, take());
+    const auto read_next = [&, ahead = rest] {
+      read = ReadBatch(pack, records, next, ahead);
+    };
+    RETURN_IF_ERROR(PassThrottle(call, next));
+    const bool is_beside = readers_.Schedule(read_next).ok();
+    const absl::Status copied =
+        CopyBatch(call, source, records, batch, current);
+    readers_.AwaitIdle();
+    RETURN_IF_ERROR(copied);
+    if (!is_beside) read_next();
   }
-  sources_[source].consumed = true;
+  return absl::OkStatus();
+}
+
+absl::Status PackCompaction::PassThrottle(const Call& call,
+                                          std::span<const RecordPiece> batch) {
+  for (const RecordPiece& piece : batch) {
+    RETURN_IF_ERROR(throttle_.Pass(call, piece.length));
+  }
   return absl::OkStatus();
 }
 
 // Where every other record stays, each piece is one record; their digests are
 // found side by side all the same.
-absl::Status PackCompaction::CopyBatch(size_t source,
-                                       const PackSet::FileOfPack& file,
-                                       std::span<const PlacedRecord> records,
-                                       std::span<const RecordPiece> batch,
-                                       const Call& call) {
+absl::StatusOr<std::vector<ReadPiece>> PackCompaction::ReadBatch(
+    uint32_t pack, std::span<const PlacedRecord> records,
+    std::span<const RecordPiece> batch,
+    std::span<const RecordPiece> ahead) const {
   std::vector<ReadPiece> read;
+  if (batch.empty()) return read;
+  RETURN_IF_ERROR(parts_.context->latch->Check());
+  ASSIGN_OR_RETURN(const PackSet::FileOfPack file,
+                   parts_.packs->OpenForRead(pack));
+  for (const RecordPiece& piece : ahead.first(BatchSize(ahead, kPieceBytes))) {
+    file.file->Prefetch(piece.offset, piece.length);
+  }
   read.reserve(batch.size());
   for (const RecordPiece& piece : batch) {
-    RETURN_IF_ERROR(throttle_.Pass(call, piece.length));
-    RETURN_IF_ERROR(parts_.context->latch->Check());
     ASSIGN_OR_RETURN(ReadPiece one, ReadRecords(file, records, piece));
     read.push_back(std::move(one));
   }
   ProvePayloads(file.uuid, records.subspan(batch.front().first), read);
+  return read;
+}
+
+absl::Status PackCompaction::CopyBatch(const Call& call, size_t source,
+                                       std::span<const PlacedRecord> records,
+                                       std::span<const RecordPiece> batch,
+                                       std::span<const ReadPiece> read) {
+  RETURN_IF_ERROR(parts_.context->latch->Check());
   for (size_t i = 0; i < batch.size(); ++i) {
     RETURN_IF_ERROR(CopyPiece(source,
                               records.subspan(batch[i].first, batch[i].count),
@@ -171,22 +211,19 @@ absl::Status PackCompaction::CopyPiece(size_t source,
     if (copy_ == nullptr) {
       RETURN_IF_ERROR(OpenCopy(sources_[source].pack.pack_class));
     }
-    ASSIGN_OR_RETURN(const std::vector<Place> places,
-                     copy_->AppendCopied(std::span(good).subspan(next)));
-    // They get their places when the copy is proved.
-    copy_->Settle(places.size());
-    if (places.empty()) {
+    ASSIGN_OR_RETURN(
+        const size_t fitted,
+        copy_->Append(call, std::span(good).subspan(next),
+                      std::span<const Place>(from).subspan(next), source));
+    if (fitted == 0) {
       RETURN_IF_ERROR(FinishCopy(call));
       continue;
     }
-    for (size_t i = 0; i < places.size(); ++i, ++next) {
-      records_.push_back({good[next].header, from[next], source});
+    for (size_t i = 0; i < fitted; ++i, ++next) {
       const uint64_t extent = RecordExtent(from[next].stored_length);
       appended_bytes_ += extent;
-      unwritten_bytes_ += extent;
       expected_bytes_ -= std::min(expected_bytes_, extent);
     }
-    WriteOutSome();
   }
   return absl::OkStatus();
 }
@@ -200,90 +237,31 @@ absl::Status PackCompaction::OpenCopy(PackClass pack_class) {
       std::min<uint64_t>(records / kRecordAlignment / 2, options.pack_records);
   RETURN_IF_ERROR(
       parts_.context->gate->CheckCopy(records + footer + 2 * kPackBlockBytes));
-  ASSIGN_OR_RETURN(copy_, parts_.packs->CreateOutside(pack_class));
+  ASSIGN_OR_RETURN(copy_, PackCopy::Create(parts_, pack_class));
   return absl::OkStatus();
-}
-
-void PackCompaction::WriteOutSome() {
-  if (unwritten_bytes_ < kWriteOutBytes || writing_.exchange(true)) return;
-  unwritten_bytes_ = 0;
-  const absl::Status scheduled = tasks_.Schedule([this, copy = copy_] {
-    // What fails lets the latch fall, which the next step sees.
-    copy->WriteOut().IgnoreError();
-    writing_ = false;
-  });
-  // Nothing rests on it: the end of the copy syncs all of it.
-  if (!scheduled.ok()) writing_ = false;
 }
 
 void PackCompaction::AbandonCopy() {
   if (copy_ == nullptr) return;
-  tasks_.AwaitIdle();
-  const absl::Status removed = parts_.packs->RemoveOutside(*copy_);
+  const absl::Status removed = copy_->Remove();
   if (!removed.ok()) {
     LOG(WARNING) << "unfinished copy stays until the next start pack="
                  << copy_->uuid().ToString() << " error=" << removed.ToString();
   }
   copy_ = nullptr;
-  records_.clear();
 }
 
 absl::Status PackCompaction::FinishCopy(const Call& call) {
   if (copy_ == nullptr) return absl::OkStatus();
-  tasks_.AwaitIdle();
-  unwritten_bytes_ = 0;
-  ASSIGN_OR_RETURN(const PackWriter::Contents contents, copy_->Finish());
-  RETURN_IF_ERROR(ProveCopy(call, contents));
-  const uint32_t number = copy_->number();
+  ASSIGN_OR_RETURN(const PackWriter::Contents contents, copy_->Finish(call));
   RETURN_IF_ERROR(CheckCancelled(call));
-  const absl::StatusOr<uint64_t> moved = Move(contents);
-  if (copy_ == nullptr) records_.clear();
-  RETURN_IF_ERROR(moved.status());
+  const uint32_t number = copy_->number();
+  ASSIGN_OR_RETURN(const uint64_t moved, Move(contents));
   parts_.context->metrics->sealed_packs.Increment();
   ++outcome_.new_packs;
   outcome_.new_bytes += contents.file_bytes;
-  return BuryEmpty(*moved == 0 ? std::vector<uint32_t>{number}
-                               : std::vector<uint32_t>{});
-}
-
-absl::Status PackCompaction::ProveCopy(const Call& call,
-                                       const PackWriter::Contents& contents) {
-  const PackSet::FileOfPack file = {copy_->uuid(), copy_->file()};
-  ASSIGN_OR_RETURN(const std::optional<PackContents> footer,
-                   ReadPackFooter(file.uuid, contents.file_bytes,
-                                  [&](uint64_t offset, size_t length) {
-                                    return file.file->ReadAt(offset, length);
-                                  }));
-  if (!footer.has_value() ||
-      footer->entries.size() != contents.records.size()) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "copy into pack ", file.uuid.ToString(), " has no footer")),
-        reason::kStorageFull);
-  }
-  const std::vector<RecordPiece> pieces =
-      CutPieces(contents.records, kPieceBytes);
-  for (const RecordPiece& part : pieces) {
-    RETURN_IF_ERROR(CheckCancelled(call));
-    ASSIGN_OR_RETURN(ReadPiece piece,
-                     ReadRecords(file, contents.records, part));
-    ProvePayloads(file.uuid,
-                  std::span(contents.records).subspan(part.first, part.count),
-                  std::span(&piece, 1));
-    for (size_t i = 0; i < part.count; ++i) {
-      RETURN_IF_ERROR(piece.records[i].status());
-      const size_t at = part.first + i;
-      // The payload digest is in it, and both payloads have that digest.
-      if (piece.records[i]->header == records_[at].header &&
-          footer->entries[at].key == records_[at].header.key) {
-        continue;
-      }
-      return absl::DataLossError(absl::StrCat(
-          "copy of ", contents.records[at].key.ToString(), " in pack ",
-          file.uuid.ToString(), " is another record"));
-    }
-  }
-  return absl::OkStatus();
+  return BuryEmpty(moved == 0 ? std::vector<uint32_t>{number}
+                              : std::vector<uint32_t>{});
 }
 
 SealedPack PackCompaction::RowOf(const PackWriter::Contents& contents) const {
@@ -295,7 +273,7 @@ SealedPack PackCompaction::RowOf(const PackWriter::Contents& contents) const {
                     .highest_epoch = contents.highest_epoch};
   // The payloads are those that were proved in the sources.
   std::optional<absl::Time> proof = absl::InfiniteFuture();
-  for (const CopiedRecord& record : records_) {
+  for (const PackCopy::Record& record : copy_->records()) {
     proof = Earlier(proof, sources_[record.source].pack.proof_time);
   }
   row.proof_time = proof;
@@ -311,7 +289,7 @@ absl::StatusOr<uint64_t> PackCompaction::Move(
   const absl::Cleanup end = [&] { parts_.sets->EndMove(number); };
   RETURN_IF_ERROR(parts_.packs->CommitSealed(RowOf(contents), {}, {}));
   // From here on it is a pack as any other, whatever comes.
-  copy_ = nullptr;
+  const std::unique_ptr<PackCopy> copy = std::move(copy_);
   std::array<std::vector<size_t>, PlaceTable::kShards> by_shard;
   for (size_t i = 0; i < contents.records.size(); ++i) {
     by_shard[PlaceTable::ShardOf(contents.records[i].key)].push_back(i);
@@ -321,7 +299,7 @@ absl::StatusOr<uint64_t> PackCompaction::Move(
     for (std::span<const size_t> rest = of_shard; !rest.empty();) {
       const size_t count = std::min(rest.size(), kKeysPerStep);
       ASSIGN_OR_RETURN(const uint64_t step,
-                       MoveStep(sets, contents, rest.first(count)));
+                       MoveStep(sets, *copy, contents, rest.first(count)));
       moved += step;
       rest = rest.subspan(count);
     }
@@ -330,7 +308,7 @@ absl::StatusOr<uint64_t> PackCompaction::Move(
 }
 
 absl::StatusOr<uint64_t> PackCompaction::MoveStep(
-    const std::vector<std::shared_ptr<MarkSet>>& sets,
+    const std::vector<std::shared_ptr<MarkSet>>& sets, const PackCopy& copy,
     const PackWriter::Contents& contents, std::span<const size_t> indexes) {
   std::vector<RecordKey> keys;
   for (const size_t index : indexes)
@@ -342,7 +320,7 @@ absl::StatusOr<uint64_t> PackCompaction::MoveStep(
   RETURN_IF_ERROR(parts_.packs->ChangeSealed(
       guard_, keys, [&](size_t i, const SealedRecord& record) -> SealedFate {
         const size_t index = indexes[i];
-        here[i] = record.place.SameBytes(records_[index].from);
+        here[i] = record.place.SameBytes(copy.records()[index].from);
         // Bad: a read has found it damaged since, and says so for good.
         if (!here[i] || record.superseded || record.place.bad) return {};
         moves[i] = true;
@@ -351,7 +329,7 @@ absl::StatusOr<uint64_t> PackCompaction::MoveStep(
       }));
   uint64_t moved = 0;
   for (size_t i = 0; i < keys.size(); ++i) {
-    const CopiedRecord& record = records_[indexes[i]];
+    const PackCopy::Record& record = copy.records()[indexes[i]];
     const Place& place = contents.records[indexes[i]].place;
     if (here[i] && !moves[i]) continue;
     --sources_[record.source].left;

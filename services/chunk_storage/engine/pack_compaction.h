@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +10,7 @@
 #include "common/model/call.h"
 #include "services/chunk_storage/client/sweep_client.h"
 #include "services/chunk_storage/engine/mark_set.h"
+#include "services/chunk_storage/engine/pack_copy.h"
 #include "services/chunk_storage/engine/pack_listing.h"
 #include "services/chunk_storage/engine/pack_writer.h"
 #include "services/chunk_storage/engine/record_piece.h"
@@ -61,7 +61,6 @@ class PackCompaction {
 
  private:
   static constexpr uint64_t kPieceBytes = uint64_t{4} << 20;
-  static constexpr uint64_t kWriteOutBytes = uint64_t{16} << 20;
 
   struct Source {
     SealedPack pack;
@@ -69,35 +68,37 @@ class PackCompaction {
     bool consumed = false;  // all of them are copied, or cannot be
     bool buried = false;
   };
-  // A record of the open copy.
-  struct CopiedRecord {
-    RecordHeader header;
-    Place from;
-    size_t source = 0;
-  };
 
   absl::Status RunAll(const Call& call);
   absl::Status CopySource(const Call& call, size_t source);
-  absl::Status CopyBatch(size_t source, const PackSet::FileOfPack& file,
+  // `records`: those of the source that stay and can be read.
+  absl::Status CopyRecords(const Call& call, size_t source,
+                           std::span<const PlacedRecord> records);
+  absl::Status PassThrottle(const Call& call,
+                            std::span<const RecordPiece> batch);
+  // Reads and proves. `ahead`: what will be asked for next. DataLoss: the
+  // pack's file is gone.
+  absl::StatusOr<std::vector<ReadPiece>> ReadBatch(
+      uint32_t pack, std::span<const PlacedRecord> records,
+      std::span<const RecordPiece> batch,
+      std::span<const RecordPiece> ahead) const;
+  absl::Status CopyBatch(const Call& call, size_t source,
                          std::span<const PlacedRecord> records,
-                         std::span<const RecordPiece> batch, const Call& call);
+                         std::span<const RecordPiece> batch,
+                         std::span<const ReadPiece> read);
   absl::Status CopyPiece(size_t source, std::span<const PlacedRecord> records,
                          const ReadPiece& piece, const Call& call);
   void AddDamaged(uint32_t pack);
   absl::Status MarkDamaged(size_t source, const PlacedRecord& record,
                            const absl::Status& why);
   absl::Status OpenCopy(PackClass pack_class);
-  // Beside this thread, now and then: the disk writes while the next records
-  // are read and proved.
-  void WriteOutSome();
   // Seals, proves, moves, and removes what is empty then.
   absl::Status FinishCopy(const Call& call);
-  absl::Status ProveCopy(const Call& call, const PackWriter::Contents& copy);
   SealedPack RowOf(const PackWriter::Contents& copy) const;
   absl::StatusOr<uint64_t> Move(const PackWriter::Contents& copy);
   absl::StatusOr<uint64_t> MoveStep(
-      const std::vector<std::shared_ptr<MarkSet>>& sets,
-      const PackWriter::Contents& copy, std::span<const size_t> indexes);
+      const std::vector<std::shared_ptr<MarkSet>>& sets, const PackCopy& copy,
+      const PackWriter::Contents& contents, std::span<const size_t> indexes);
   absl::Status BuryEmpty(const std::vector<uint32_t>& also);
   void AbandonCopy();
 
@@ -111,12 +112,9 @@ class PackCompaction {
   std::vector<Source> sources_;
   uint64_t expected_bytes_ = 0;  // extents that are still to be copied
   uint64_t appended_bytes_ = 0;
-  std::shared_ptr<PackWriter> copy_;   // null: none is open
-  std::vector<CopiedRecord> records_;  // of it
-  uint64_t unwritten_bytes_ = 0;       // of it, since it was last written out
-  std::atomic<bool> writing_ = false;
+  std::unique_ptr<PackCopy> copy_;  // null: none is open
   Outcome outcome_;
-  TaskTracker tasks_;
+  TaskTracker readers_;
 };
 
 }  // namespace cairn::chunk_storage

@@ -261,7 +261,7 @@ void PackVerify::AddTask() {
     absl::MutexLock lock(&shared->mutex);
     --shared->tasks;
   };
-  if (parts_.context->tasks->Schedule(work).ok()) return;
+  if (parts_.context->background->Schedule(work).ok()) return;
   absl::MutexLock lock(&shared_->mutex);
   --shared_->tasks;
 }

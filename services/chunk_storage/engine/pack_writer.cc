@@ -128,15 +128,11 @@ void PackWriter::Settle(size_t count) {
 
 absl::Status PackWriter::SyncFile(bool with_directory) {
   RETURN_IF_ERROR(context_->latch->Check());
-  const absl::Duration start = context_->clock->Monotonic();
   absl::Status synced = file_->Sync();
   if (synced.ok() && with_directory) {
     synced = context_->packs->SyncPackDirectory(header_.datastore);
   }
-  context_->metrics->sync_seconds.Observe(
-      absl::ToDoubleSeconds(context_->clock->Monotonic() - start));
   if (synced.ok()) return absl::OkStatus();
-  context_->metrics->sync_errors.Increment();
   // Nobody knows now which of the earlier writes are on disk.
   return context_->latch->Fail(
       WithContext(synced, absl::StrCat("sync of pack ", uuid().ToString())));

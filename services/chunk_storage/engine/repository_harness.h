@@ -123,7 +123,7 @@ class RepositoryHarness {
 
   const DatastoreRef datastore_ = {Uuid{{0xd5, 1}}, 3};
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "test@service"}};
+      .caller = {CallerKind::kLocal, CallerRole::kIngest, "test@service"}};
 };
 
 }  // namespace cairn::chunk_storage

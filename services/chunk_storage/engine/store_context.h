@@ -23,6 +23,7 @@ struct StoreContext {
   PlaceStore* places = nullptr;
   const Clock* clock = nullptr;
   Executor* executor = nullptr;
+  Executor* background = nullptr;  // of sweeps and verifies
   TaskTracker* tasks = nullptr;
   FatalLatch* latch = nullptr;
   SpaceGate* gate = nullptr;

@@ -122,14 +122,14 @@ absl::Status SendRecords(RecordStream& stream,
 std::vector<AuthorizationRow> ChunkStorageServiceImpl::Authorization() {
   const std::string service = "cairn.chunk_storage.v1.ChunkStorageService/";
   return {
-      {service + "EnsureDatastore", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "Pin", kAdminsAndServices},
-      {service + "Put", kAdminsAndServices},
-      {service + "Sync", kAdminsAndServices},
-      {service + "Append", kAdminsAndServices},
-      {service + "Get", kAdminsAndServices},
-      {service + "ShowToken", kAdminsAndServices},
-      {service + "GetStatistics", kAdminsAndServices},
+      {service + "EnsureDatastore", kServiceCalls, DrainRule::kRefuse},
+      {service + "Pin", kIngestCalls},
+      {service + "Put", kIngestCalls},
+      {service + "Sync", kIngestCalls},
+      {service + "Append", kServiceCalls},
+      {service + "Get", kIngestCalls},
+      {service + "ShowToken", kMaintenanceCalls},
+      {service + "GetStatistics", kServiceCalls},
   };
 }
 

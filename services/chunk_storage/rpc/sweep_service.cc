@@ -105,14 +105,14 @@ absl::Status SendVerified(StoreSweeper& sweeper, const Call& call,
 std::vector<AuthorizationRow> SweepServiceImpl::Authorization() {
   const std::string service = "cairn.chunk_storage.v1.SweepService/";
   return {
-      {service + "BeginSweep", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "PutMarks", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "ListPacks", kAdminsAndServices},
-      {service + "SweepPacks", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "EndSweep", kAdminsAndServices},
-      {service + "DropMarks", kAdminsAndServices},
-      {service + "VerifyPacks", kAdminsAndServices, DrainRule::kEnd},
-      {service + "ListDamaged", kAdminsAndServices},
+      {service + "BeginSweep", kMaintenanceCalls, DrainRule::kRefuse},
+      {service + "PutMarks", kMaintenanceCalls, DrainRule::kRefuse},
+      {service + "ListPacks", kMaintenanceCalls},
+      {service + "SweepPacks", kMaintenanceCalls, DrainRule::kRefuse},
+      {service + "EndSweep", kMaintenanceCalls},
+      {service + "DropMarks", kMaintenanceCalls},
+      {service + "VerifyPacks", kMaintenanceCalls, DrainRule::kEnd},
+      {service + "ListDamaged", kMaintenanceCalls},
   };
 }
 

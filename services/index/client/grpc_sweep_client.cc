@@ -66,7 +66,10 @@ class GrpcMarkStream final : public MarkStream {
   absl::StatusOr<bool> Read() {
     if (finished_) return false;
     message_.Clear();
-    if (reader_->Read(&message_)) return true;
+    if (reader_->Read(&message_)) {
+      client_.CountReceived();
+      return true;
+    }
     finished_ = true;
     RETURN_IF_ERROR(client_.Finish(reader_->Finish()));
     message_.Clear();
@@ -205,6 +208,7 @@ absl::Status GrpcIndexSweepClient::FindReferences(
   v1::FindReferencesResponse response;
   absl::Status answer;
   while (reader->Read(&response)) {
+    client.CountReceived();
     const auto damaged = Answer(index::FromProto(response));
     if (damaged.ok()) {
       take(*damaged);

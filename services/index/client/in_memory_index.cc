@@ -30,7 +30,7 @@ absl::Status InMemoryIndex::OpenEngine(absl::BitGenRef random) {
   sweeps_ = std::make_unique<LocalIndexSweepClient>(engine_.get());
   client_ = std::make_unique<LocalIndexClient>(
       engine_.get(), Caller{.kind = CallerKind::kLocal,
-                            .role = CallerRole::kService,
+                            .role = CallerRole::kIndex,
                             .principal = "test@service"});
   return absl::OkStatus();
 }

@@ -30,6 +30,7 @@ class InMemoryIndex {
   LocalIndexSweepClient& sweeps() { return *sweeps_; }
   MemoryKvStore& kv() { return kv_; }
   index::IndexEngine& engine() { return *engine_; }
+  const MetricRegistry& registry() const { return registry_; }
 
   // As after the process has died: what was not durable may be lost (chosen
   // by `random`), and a new engine takes over. Not while calls run; client()

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/wire/catalog_records.h"
 #include "services/index/client/index_client_contract.h"
 
 namespace cairn {
@@ -141,6 +142,23 @@ TEST_P(TrashContract, ForgettingPassesOverWhatIsNotListed) {
   EXPECT_EQ(after.trash_time, before.trash_time);
   EXPECT_EQ(after.trash_until, before.trash_until);
   ExpectCounts({}, {first});
+}
+
+TEST_P(TrashContract, AClockThatWentBackDoesNotShortenTheTime) {
+  const Snapshot first = MakeSnapshot("a");
+  const Snapshot second = MakeSnapshot("b");
+  ASSERT_OK(Change(Forget({first.name})));
+  const absl::Time right = clock_.Now();
+  clock_.SetNow(right - absl::Hours(48));
+  const auto prepared = Prepare(Forget({second.name}));
+  ASSERT_OK_AND_ASSIGN(const Event event, DecodeEvent(prepared.event.payload));
+  EXPECT_EQ(event.header.time, right);
+  ASSERT_OK(
+      catalog().CommitChange({}, Forget({second.name}), prepared.sequence));
+  ASSERT_OK_AND_ASSIGN(const Snapshot read,
+                       catalog().GetSnapshot({}, second.name));
+  EXPECT_EQ(read.trash_time, right);
+  EXPECT_EQ(read.trash_until, right + absl::Hours(24));
 }
 
 TEST_P(TrashContract, TimeZeroIsTrashToo) {

@@ -14,22 +14,23 @@ absl::Status NotOwner(const GroupName& group, const std::string& principal) {
                     reason::kNotOwner);
 }
 
+bool MayActForOthers(CallerRole role) {
+  return role == CallerRole::kAdmin || IsServiceRole(role);
+}
+
+absl::Status NoRole() {
+  return absl::PermissionDeniedError(
+      "caller has no role that may change a group");
+}
+
 }  // namespace
 
 absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
                            const GroupName& group,
                            const std::optional<std::string>& owner) {
-  switch (caller.role) {
-    case CallerRole::kClient:
-      if (principal != caller.principal) {
-        return NotOwner(group, caller.principal);
-      }
-      break;
-    case CallerRole::kAdmin:
-    case CallerRole::kService:
-      break;
-    case CallerRole::kNone:
-      return absl::PermissionDeniedError("caller has no role");
+  if (!MayActForOthers(caller.role)) {
+    if (caller.role != CallerRole::kBackup) return NoRole();
+    if (principal != caller.principal) return NotOwner(group, caller.principal);
   }
   if (!owner.has_value() || *owner == principal) return absl::OkStatus();
   return NotOwner(group, principal);
@@ -37,17 +38,10 @@ absl::Status CheckMayWrite(const Caller& caller, const std::string& principal,
 
 absl::Status CheckMayChange(const Caller& caller, const GroupName& group,
                             const std::string& owner) {
-  switch (caller.role) {
-    case CallerRole::kAdmin:
-    case CallerRole::kService:
-      return absl::OkStatus();
-    case CallerRole::kClient:
-      if (caller.principal == owner) return absl::OkStatus();
-      return NotOwner(group, caller.principal);
-    case CallerRole::kNone:
-      break;
-  }
-  return absl::PermissionDeniedError("caller has no role");
+  if (MayActForOthers(caller.role)) return absl::OkStatus();
+  if (caller.role != CallerRole::kBackup) return NoRole();
+  if (caller.principal == owner) return absl::OkStatus();
+  return NotOwner(group, caller.principal);
 }
 
 }  // namespace cairn::index

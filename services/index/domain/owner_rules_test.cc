@@ -21,21 +21,24 @@ struct Case {
 TEST(OwnerRulesTest, WhoMayWriteFollowsTheTable) {
   const Case cases[] = {
       // A service acts for the user it names.
-      {CallerRole::kService, "ingest@service", "ann", std::nullopt, true},
-      {CallerRole::kService, "ingest@service", "ann", "ann", true},
-      {CallerRole::kService, "ingest@service", "bob", "ann", false},
-      {CallerRole::kService, "ann", "bob", "ann", false},
+      {CallerRole::kIngest, "ingest@service", "ann", std::nullopt, true},
+      {CallerRole::kIngest, "ingest@service", "ann", "ann", true},
+      {CallerRole::kIngest, "ingest@service", "bob", "ann", false},
+      {CallerRole::kIngest, "ann", "bob", "ann", false},
       // So does an administrator, as which it may be seen.
       {CallerRole::kAdmin, "root@unix", "ann", "ann", true},
       {CallerRole::kAdmin, "root@unix", "root@unix", std::nullopt, true},
       {CallerRole::kAdmin, "root@unix", "root@unix", "ann", false},
       {CallerRole::kAdmin, "root@unix", "bob", "ann", false},
       // A client is nobody but itself.
-      {CallerRole::kClient, "ann", "ann", "ann", true},
-      {CallerRole::kClient, "ann", "ann", std::nullopt, true},
-      {CallerRole::kClient, "bob", "bob", "ann", false},
-      {CallerRole::kClient, "bob", "ann", "ann", false},
-      {CallerRole::kClient, "bob", "ann", std::nullopt, false},
+      {CallerRole::kBackup, "ann", "ann", "ann", true},
+      {CallerRole::kBackup, "ann", "ann", std::nullopt, true},
+      {CallerRole::kBackup, "bob", "bob", "ann", false},
+      {CallerRole::kBackup, "bob", "ann", "ann", false},
+      {CallerRole::kBackup, "bob", "ann", std::nullopt, false},
+      // Others do not come here.
+      {CallerRole::kReader, "ann", "ann", "ann", false},
+      {CallerRole::kOperator, "ann", "ann", "ann", false},
       {CallerRole::kNone, "ann", "ann", "ann", false},
   };
   for (const Case& one : cases) {
@@ -47,13 +50,15 @@ TEST(OwnerRulesTest, WhoMayWriteFollowsTheTable) {
     } else {
       EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied));
       EXPECT_EQ(HasReason(status, reason::kNotOwner),
-                one.role != CallerRole::kNone);
+                one.role != CallerRole::kNone &&
+                    one.role != CallerRole::kReader &&
+                    one.role != CallerRole::kOperator);
     }
   }
 }
 
 TEST(OwnerRulesTest, ARefusalDoesNotSayWhoseTheGroupIs) {
-  for (const CallerRole role : {CallerRole::kService, CallerRole::kClient}) {
+  for (const CallerRole role : {CallerRole::kIngest, CallerRole::kBackup}) {
     const Caller bob = {
         .kind = CallerKind::kTls, .role = role, .principal = "bob"};
     const absl::Status write = CheckMayWrite(bob, "bob", GroupName{}, "ann");
@@ -61,7 +66,7 @@ TEST(OwnerRulesTest, ARefusalDoesNotSayWhoseTheGroupIs) {
     EXPECT_EQ(write.ToString().find("ann"), std::string::npos) << write;
   }
   const absl::Status change = CheckMayChange({.kind = CallerKind::kTls,
-                                              .role = CallerRole::kClient,
+                                              .role = CallerRole::kBackup,
                                               .principal = "bob"},
                                              GroupName{}, "ann");
   EXPECT_FALSE(change.ok());
@@ -74,10 +79,10 @@ TEST(OwnerRulesTest, WhoMayChangeAGroup) {
         {.kind = CallerKind::kTls, .role = role, .principal = caller},
         GroupName{}, "ann");
   };
-  EXPECT_OK(check(CallerRole::kService, "ingest@service"));
+  EXPECT_OK(check(CallerRole::kIngest, "ingest@service"));
   EXPECT_OK(check(CallerRole::kAdmin, "root@unix"));
-  EXPECT_OK(check(CallerRole::kClient, "ann"));
-  EXPECT_THAT(check(CallerRole::kClient, "bob"),
+  EXPECT_OK(check(CallerRole::kBackup, "ann"));
+  EXPECT_THAT(check(CallerRole::kBackup, "bob"),
               HasReasonCode(reason::kNotOwner));
   EXPECT_THAT(check(CallerRole::kNone, "ann"),
               StatusIs(absl::StatusCode::kPermissionDenied));

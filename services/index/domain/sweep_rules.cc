@@ -1,5 +1,7 @@
 #include "services/index/domain/sweep_rules.h"
 
+#include <algorithm>
+
 namespace cairn::index {
 namespace {
 
@@ -11,6 +13,10 @@ constexpr absl::Duration kSetBack = absl::Seconds(1);
 bool ClockJumped(absl::Time last, absl::Time now, absl::Duration max_step) {
   if (last == absl::UnixEpoch()) return false;
   return now < last - kSetBack || now > last + max_step;
+}
+
+absl::Time TimeOfChange(absl::Time last, absl::Time now) {
+  return std::max(last, now);
 }
 
 bool IsTrashOver(const SnapshotRow& row, absl::Time now) {

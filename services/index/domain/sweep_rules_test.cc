@@ -28,6 +28,12 @@ TEST(ClockJumpedTest, NotTheFirstTime) {
   EXPECT_FALSE(ClockJumped(absl::Time(), kLast, kStep));
 }
 
+TEST(TimeOfChangeTest, DoesNotGoBack) {
+  EXPECT_EQ(TimeOfChange(absl::Time(), kLast), kLast);
+  EXPECT_EQ(TimeOfChange(kLast, kLast + kStep), kLast + kStep);
+  EXPECT_EQ(TimeOfChange(kLast, kLast - absl::Hours(24)), kLast);
+}
+
 TEST(IsTrashOverTest, FromTheTimeOnAndInTrashAlone) {
   SnapshotRow row;
   row.state = SnapshotState::kTrash;

@@ -8,6 +8,7 @@
 #include "common/status/status_macros.h"
 #include "common/wire/catalog_records.h"
 #include "services/index/domain/raw_record.h"
+#include "services/index/domain/sweep_rules.h"
 #include "services/index/domain/text_rules.h"
 #include "services/index/engine/change_rules.h"
 #include "services/index/engine/datastore_state.h"
@@ -118,8 +119,8 @@ absl::StatusOr<PreparedChange> CatalogChanges::Prepare(
   }
   ASSIGN_OR_RETURN(DatastoreState* const state,
                    datastores_->FindByName(DatastoreOf(change)));
-  const absl::Time now = clock_->Now();
   absl::MutexLock lock(&state->gate);
+  const absl::Time now = TimeOfChange(state->numbers.clock, clock_->Now());
   const IndexView view = store_->NewView(state->info.ref.uuid);
   IndexState numbers = state->numbers;
   const ChangeContext context{.call = call,
@@ -183,7 +184,7 @@ absl::Status CatalogChanges::Commit(const Call& call,
   const ChangeContext context{.call = call,
                               .state = *state,
                               .view = view,
-                              .now = clock_->Now(),
+                              .now = TimeOfChange(numbers.clock, clock_->Now()),
                               .numbers = numbers};
   if (auto* const refused = std::get_if<RefusedPublishChange>(&change)) {
     RETURN_IF_ERROR(NameManifest(context, *refused));

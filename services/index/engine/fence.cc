@@ -52,6 +52,7 @@ absl::StatusOr<FenceState> Fence::Raise(const DatastoreRef& datastore,
 absl::Status Fence::RaiseLocked(DatastoreState& state, uint64_t cut,
                                 uint64_t token, IndexState numbers) {
   if (token < state.numbers.highest_token) {
+    metrics_->stale_sweeps.Increment();
     return WithReason(
         absl::FailedPreconditionError(absl::StrCat(
             "sweep token is ", token, ", datastore ", state.info.name,
@@ -66,6 +67,7 @@ absl::Status Fence::RaiseLocked(DatastoreState& state, uint64_t cut,
   size_t fenced = 0;
   RETURN_IF_ERROR(ForgetFenced(*store_, state, numbers.fence, fenced));
   metrics_->open_sessions.Add(-static_cast<double>(fenced));
+  metrics_->sessions_fenced.Increment(static_cast<double>(fenced));
   metrics_->fence_raises.Increment();
   absl::MutexLock touch_lock(&state.touch_mutex);
   state.touches.DiscardBelow(numbers.fence);

@@ -40,6 +40,7 @@ IndexEngine::IndexEngine(const Options& options,
       sweeps_(options.sweeps, store_.get(), datastores_.get(), &fence_, runs,
               clock, metrics),
       scopes_(options.sweeps.walk, store_.get(), datastores_.get(), runs, clock,
-              metrics) {}
+              metrics),
+      figures_(store_.get(), datastores_.get(), clock, metrics) {}
 
 }  // namespace cairn::index

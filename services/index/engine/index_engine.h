@@ -10,6 +10,7 @@
 #include "services/index/engine/archive_reader.h"
 #include "services/index/engine/catalog.h"
 #include "services/index/engine/catalog_changes.h"
+#include "services/index/engine/catalog_figures.h"
 #include "services/index/engine/datastore_registry.h"
 #include "services/index/engine/fence.h"
 #include "services/index/engine/publisher.h"
@@ -52,6 +53,7 @@ class IndexEngine {
   Fence& fence() { return fence_; }
   SweepEngine& sweeps() { return sweeps_; }
   ScopeReader& scopes() { return scopes_; }
+  CatalogFigures& figures() { return figures_; }
 
   // Not OK: the store has met an error and answers nothing any more.
   absl::Status CheckHealth() const { return store_->CheckHealth(); }
@@ -73,6 +75,7 @@ class IndexEngine {
   Fence fence_;
   SweepEngine sweeps_;
   ScopeReader scopes_;
+  CatalogFigures figures_;
 };
 
 }  // namespace cairn::index

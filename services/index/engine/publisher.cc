@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
+#include "common/log/log_fields.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/index/domain/owner_rules.h"
@@ -23,7 +24,7 @@ namespace {
 // publish is whether the group belongs to the same owner still.
 Caller Index() {
   return {.kind = CallerKind::kLocal,
-          .role = CallerRole::kService,
+          .role = CallerRole::kIndex,
           .principal = "index@service"};
 }
 
@@ -127,6 +128,8 @@ absl::Status Publisher::CheckOpen(const DatastoreState& state,
                                   const SessionName& name,
                                   const SessionRow& row,
                                   const SessionRef& session) {
+  SetLogField("session", name.session.ToString());
+  SetLogField("snapshot", row.snapshot.ToString());
   const absl::Status open =
       CheckSessionOpen(name, row, session, state.numbers.fence);
   if (HasReason(open, reason::kSessionFenced)) {

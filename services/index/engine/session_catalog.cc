@@ -219,6 +219,7 @@ absl::StatusOr<Session> SessionCatalog::Open(const Call& call,
   RETURN_IF_ERROR(store_->Commit(batch, Durability::kSynced));
   state->numbers = numbers;
   metrics_->sessions_opened.Increment();
+  metrics_->ShowAttempt(info.name, row.open_time);
   metrics_->open_sessions.Add(TrackSession(*state, id, row));
   metrics_->sessions_purged.Increment(static_cast<double>(purged));
   return ToSession(info, id, row, fence);

@@ -31,7 +31,7 @@ namespace cairn::index {
 namespace {
 
 const Call kService = {.caller = {.kind = CallerKind::kLocal,
-                                  .role = CallerRole::kService,
+                                  .role = CallerRole::kIngest,
                                   .principal = "test@service"}};
 
 class SessionLimitsTest : public ::testing::Test {
@@ -443,7 +443,7 @@ TEST_F(EnginePartsTest, AParentTouchesItsChildrenAndACheckpointItsRoot) {
 TEST_F(EnginePartsTest, AClientWritesItsOwnGroupsOnly) {
   Open(10);
   const Call ann = {.caller = {.kind = CallerKind::kTls,
-                               .role = CallerRole::kClient,
+                               .role = CallerRole::kBackup,
                                .principal = "ann@tls"}};
   EXPECT_OK(sessions_->Open(ann, NewIn("web1", 5)));
   NewSession other = NewIn("web2", 5);

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
+#include "common/log/log_fields.h"
 #include "common/page/page_walk.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -82,6 +83,7 @@ absl::StatusOr<SessionRow> SessionPages::CheckWritable(
     const SessionRef& session) const {
   const SessionName name{.datastore = state.info.name,
                          .session = session.session};
+  SetLogField("session", name.session.ToString());
   ASSIGN_OR_RETURN(SessionRow row, LoadSession(view, name));
   const absl::Status open =
       CheckSessionOpen(name, row, session, state.numbers.fence);

@@ -17,23 +17,9 @@
 namespace cairn::index {
 namespace {
 
-constexpr char kMaintenance[] = "maintenance@service";
-
-// The table tells roles apart, not services.
-absl::Status CheckCaller(const Caller& caller) {
-  if (caller.role != CallerRole::kService || caller.principal == kMaintenance) {
-    return absl::OkStatus();
-  }
-  return absl::PermissionDeniedError(
-      absl::StrCat("the caller is ", caller.principal, ", allowed is ",
-                   kMaintenance, " alone"));
-}
-
 // Every request has this field.
 template <typename Request>
-absl::StatusOr<DatastoreRef> DatastoreOf(const Call& call,
-                                         const Request& request) {
-  RETURN_IF_ERROR(CheckCaller(call.caller));
+absl::StatusOr<DatastoreRef> DatastoreOf(const Request& request) {
   absl::StatusOr<DatastoreRef> ref = cairn::FromProto(request.datastore());
   if (!ref.ok()) return WithContext(ref.status(), "datastore");
   return ref;
@@ -52,7 +38,7 @@ absl::Status PeerIsGone() {
 absl::StatusOr<std::unique_ptr<MarkStream>> OpenMarks(
     IndexEngine& engine, const Call& call, const v1::MarkRequest& request,
     MarkProgressSink progress) {
-  ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(call, request));
+  ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(request));
   switch (request.roots_case()) {
     case v1::MarkRequest::kSweep:
       return engine.sweeps().Mark(call, datastore, request.sweep().token(),
@@ -85,54 +71,50 @@ absl::StatusOr<std::vector<MarkRun>> RecordsOf(
 std::vector<AuthorizationRow> SweepServiceImpl::Authorization() {
   const std::string service = "cairn.index.v1.SweepService/";
   return {
-      {service + "BeginSweep", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "ListGoneEvents", kAdminsAndServices},
-      {service + "Mark", kAdminsAndServices, DrainRule::kEnd},
-      {service + "DropPages", kAdminsAndServices},
-      {service + "EndSweep", kAdminsAndServices},
-      {service + "FindReferences", kAdminsAndServices, DrainRule::kEnd},
-      {service + "SaveVerifications", kAdminsAndServices},
+      {service + "BeginSweep", kMaintenanceCalls, DrainRule::kRefuse},
+      {service + "ListGoneEvents", kMaintenanceCalls},
+      {service + "Mark", kMaintenanceCalls, DrainRule::kEnd},
+      {service + "DropPages", kMaintenanceCalls},
+      {service + "EndSweep", kMaintenanceCalls},
+      {service + "FindReferences", kMaintenanceCalls, DrainRule::kEnd},
+      {service + "SaveVerifications", kMaintenanceCalls},
   };
 }
 
 grpc::ServerUnaryReactor* SweepServiceImpl::BeginSweep(
     grpc::CallbackServerContext* context, const v1::BeginSweepRequest* request,
     v1::BeginSweepResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, *request));
-        ASSIGN_OR_RETURN(
-            const IndexSweep sweep,
-            engine_->sweeps().Begin(
-                datastore, {.token = request->token(),
-                            .cut = request->cut(),
-                            .confirm_clock = request->confirm_clock(),
-                            .validate_only = request->validate_only()}));
-        *response = ToProto(sweep);
-        return absl::OkStatus();
-      });
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(*request));
+    ASSIGN_OR_RETURN(
+        const IndexSweep sweep,
+        engine_->sweeps().Begin(datastore,
+                                {.token = request->token(),
+                                 .cut = request->cut(),
+                                 .confirm_clock = request->confirm_clock(),
+                                 .validate_only = request->validate_only()}));
+    *response = ToProto(sweep);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* SweepServiceImpl::ListGoneEvents(
     grpc::CallbackServerContext* context,
     const v1::ListGoneEventsRequest* request,
     v1::ListGoneEventsResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, *request));
-        ASSIGN_OR_RETURN(GoneEvents gone, engine_->sweeps().ListGoneEvents(
-                                              datastore, request->token(),
-                                              request->after_sequence()));
-        for (Record& event : gone.events) {
-          auto& proto = *response->add_events();
-          proto.set_sequence(event.sequence);
-          proto.set_payload(std::move(event.payload));
-        }
-        response->set_done(gone.done);
-        return absl::OkStatus();
-      });
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(*request));
+    ASSIGN_OR_RETURN(GoneEvents gone, engine_->sweeps().ListGoneEvents(
+                                          datastore, request->token(),
+                                          request->after_sequence()));
+    for (Record& event : gone.events) {
+      auto& proto = *response->add_events();
+      proto.set_sequence(event.sequence);
+      proto.set_payload(std::move(event.payload));
+    }
+    response->set_done(gone.done);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerWriteReactor<v1::MarkResponse>* SweepServiceImpl::Mark(
@@ -164,32 +146,28 @@ grpc::ServerWriteReactor<v1::MarkResponse>* SweepServiceImpl::Mark(
 grpc::ServerUnaryReactor* SweepServiceImpl::DropPages(
     grpc::CallbackServerContext* context, const v1::DropPagesRequest* request,
     v1::DropPagesResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, *request));
-        ASSIGN_OR_RETURN(const DroppedPages dropped,
-                         engine_->sweeps().DropPages(
-                             datastore, request->token(), request->max_pages(),
-                             request->dry_run()));
-        *response = ToProto(dropped);
-        return absl::OkStatus();
-      });
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(*request));
+    ASSIGN_OR_RETURN(
+        const DroppedPages dropped,
+        engine_->sweeps().DropPages(datastore, request->token(),
+                                    request->max_pages(), request->dry_run()));
+    *response = ToProto(dropped);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* SweepServiceImpl::EndSweep(
     grpc::CallbackServerContext* context, const v1::EndSweepRequest* request,
     v1::EndSweepResponse* response) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, *request));
-        ASSIGN_OR_RETURN(const EndedSweep ended,
-                         engine_->sweeps().End(datastore, request->token(),
-                                               request->remove_gone()));
-        *response = ToProto(ended);
-        return absl::OkStatus();
-      });
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(*request));
+    ASSIGN_OR_RETURN(const EndedSweep ended,
+                     engine_->sweeps().End(datastore, request->token(),
+                                           request->remove_gone()));
+    *response = ToProto(ended);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerWriteReactor<v1::FindReferencesResponse>*
@@ -200,8 +178,7 @@ SweepServiceImpl::FindReferences(grpc::CallbackServerContext* context,
       [this, asked = *request](
           const Call& call,
           MessageWriter<v1::FindReferencesResponse>& messages) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, asked));
+        ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(asked));
         ASSIGN_OR_RETURN(const SnapshotScope scope, ScopeOf(asked.scope()));
         ASSIGN_OR_RETURN(const std::vector<MarkRun> records, RecordsOf(asked));
         bool open = true;
@@ -218,26 +195,24 @@ grpc::ServerUnaryReactor* SweepServiceImpl::SaveVerifications(
     grpc::CallbackServerContext* context,
     const v1::SaveVerificationsRequest* request,
     v1::SaveVerificationsResponse*) {
-  return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
-        ASSIGN_OR_RETURN(const DatastoreRef datastore,
-                         DatastoreOf(call, *request));
-        if (static_cast<size_t>(request->verifications_size()) >
-            kMaxVerifications) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("verifications has ", request->verifications_size(),
-                           " items, allowed are 1..", kMaxVerifications));
-        }
-        std::vector<SnapshotVerification> verifications;
-        for (int i = 0; i < request->verifications_size(); ++i) {
-          auto one = FromProto(request->verifications(i));
-          if (!one.ok()) {
-            return WithContext(one.status(), IndexedField("verifications", i));
-          }
-          verifications.push_back(*std::move(one));
-        }
-        return engine_->scopes().SaveVerifications(datastore, verifications);
-      });
+  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
+    ASSIGN_OR_RETURN(const DatastoreRef datastore, DatastoreOf(*request));
+    if (static_cast<size_t>(request->verifications_size()) >
+        kMaxVerifications) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("verifications has ", request->verifications_size(),
+                       " items, allowed are 1..", kMaxVerifications));
+    }
+    std::vector<SnapshotVerification> verifications;
+    for (int i = 0; i < request->verifications_size(); ++i) {
+      auto one = FromProto(request->verifications(i));
+      if (!one.ok()) {
+        return WithContext(one.status(), IndexedField("verifications", i));
+      }
+      verifications.push_back(*std::move(one));
+    }
+    return engine_->scopes().SaveVerifications(datastore, verifications);
+  });
 }
 
 }  // namespace cairn::index

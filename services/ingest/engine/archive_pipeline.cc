@@ -96,6 +96,8 @@ void ArchivePipeline::Add(size_t entries, Store store, Append append) {
 }
 
 void ArchivePipeline::AddReady(BuiltRun run) {
+  // No worker has it, so nobody else counts it.
+  sink_->Count(run.totals);
   auto slot = std::make_unique<Slot>();
   slot->entries = run.entries.size();
   slot->run = std::move(run);

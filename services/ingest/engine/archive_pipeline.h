@@ -133,6 +133,9 @@ class ArchivePipeline {
   // Of what the stream asks its peers: cancelled when it fails.
   const Call& call() const { return call_; }
 
+  // For the writer, while it cuts what comes into chunks.
+  StageTimer TimeChunking() const { return sink_->TimeChunking(); }
+
  private:
   // What the collector takes in order.
   struct Slot {

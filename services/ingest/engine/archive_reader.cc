@@ -186,7 +186,11 @@ absl::StatusOr<bool> ArchiveReader::FetchOne() {
 
 absl::Status ArchiveReader::FetchChunk(const PlacedEntry& placed) {
   const uint64_t cost = CostOf(placed.entry);
-  absl::StatusOr<std::optional<Record>> record = records_->Next();
+  absl::StatusOr<std::optional<Record>> record;
+  {
+    StageTimer timer(dependencies_.clock, dependencies_.metrics->read_seconds);
+    record = records_->Next();
+  }
   absl::Status error = record.status();
   if (error.ok() &&
       (!record->has_value() || (*record)->key.digest != placed.entry.digest ||

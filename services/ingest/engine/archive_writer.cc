@@ -43,7 +43,12 @@ absl::Status ArchiveWriter::TakeFrame(std::string bytes) {
   ASSIGN_OR_RETURN(const BytePiece piece,
                    frames_.Take(std::move(bytes), [this] { Dispatch(); }));
   pipeline_.Accept(rules_.position());
-  return TakeChunks(cutter_.Add(piece.owner, piece.bytes));
+  std::vector<CutChunk> chunks;
+  {
+    const StageTimer timer = pipeline_.TimeChunking();
+    chunks = cutter_.Add(piece.owner, piece.bytes);
+  }
+  return TakeChunks(std::move(chunks));
 }
 
 absl::Status ArchiveWriter::TakeChunks(std::vector<CutChunk> chunks) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/page/page.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -85,6 +86,7 @@ BackupFrontend::BackupFrontend(const Options& options,
                                    .metrics = dependencies.metrics}) {}
 
 Capabilities BackupFrontend::GetCapabilities() const {
+  const SessionRegistry::Limits limits = registry_.limits();
   return {.max_frame_bytes = kMaxFrameBytes,
           .max_blob_bytes = kMaxRecordPlainBytes,
           .max_archives = kMaxArchivesPerSnapshot,
@@ -92,22 +94,24 @@ Capabilities BackupFrontend::GetCapabilities() const {
           .lease_ttl = options_.sessions.lease_ttl,
           .server_time = dependencies_.clock->Now(),
           .max_page_size = kMaxPageSize,
-          .max_sessions = options_.sessions.max_sessions,
+          .max_sessions = limits.max_sessions,
           .max_sessions_per_client =
-              std::min(options_.sessions.max_sessions,
-                       options_.sessions.max_sessions_per_client),
+              std::min(limits.max_sessions, limits.max_sessions_per_client),
           .write_bandwidth = dependencies_.write_bandwidth->bytes_per_second(),
           .read_bandwidth = dependencies_.read_bandwidth->bytes_per_second()};
 }
 
 absl::StatusOr<Session> BackupFrontend::FindOwn(const Call& call,
                                                 const SessionName& name) {
+  SetLogField("session", name.session.ToString());
   ASSIGN_OR_RETURN(Session session,
                    dependencies_.peers.sessions->GetSession(
                        ForPeer(call, *dependencies_.clock), name));
   RETURN_IF_ERROR(CheckOwner(call.caller,
                              absl::StrCat("session ", name.session.ToString()),
                              session.owner));
+  RETURN_IF_ERROR(CheckReach(call.caller, session.snapshot.group));
+  SetLogField("snapshot", session.snapshot.ToString());
   return session;
 }
 
@@ -175,7 +179,7 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
   draft.loss_mark = store.ok() ? store->loss_mark : 0;
 
   SessionLeases& leases = registry_.leases();
-  absl::StatusOr<Lease> lease = leases.Acquire(call, draft);
+  absl::StatusOr<Lease> lease = AcquireLease(call, draft);
   if (absl::IsInvalidArgument(lease.status())) {
     // An earlier try took it with another base. If it also opened the
     // session, that base stays.
@@ -215,6 +219,27 @@ absl::StatusOr<Session> BackupFrontend::CreateSession(
   return session;
 }
 
+absl::StatusOr<Lease> BackupFrontend::AcquireLease(const Call& call,
+                                                   const Session& draft) {
+  SessionLeases& leases = registry_.leases();
+  absl::StatusOr<Lease> lease = leases.Acquire(call, draft);
+  if (!HasReason(lease.status(), reason::kLeaseHeld)) return lease;
+  // The lease of a backup has the id of its session.
+  std::optional<Reason> held = ReasonOf(lease.status());
+  const absl::StatusOr<Uuid> id = Uuid::Parse(held->metadata["lease"]);
+  if (!id.ok()) return lease;
+  const absl::StatusOr<Session> holder =
+      dependencies_.peers.sessions->GetSession(
+          ForPeer(call, *dependencies_.clock),
+          {draft.snapshot.group.parent.datastore, *id});
+  if (!holder.ok() || (holder->state != SessionState::kPublished &&
+                       holder->state != SessionState::kAborted)) {
+    return lease;
+  }
+  leases.Release(call, *holder);
+  return leases.Acquire(call, draft);
+}
+
 void BackupFrontend::ReleaseUnopened(const Call& call, const Session& draft) {
   // Another call of the same id may have opened it, and holds the lease.
   const absl::Status found =
@@ -241,7 +266,8 @@ absl::StatusOr<ListPage<Session>> BackupFrontend::ListSessions(
       dependencies_.peers.sessions->ListSessions(
           ForPeer(call, *dependencies_.clock), datastore, open_only, page));
   std::erase_if(sessions.items, [&call](const Session& session) {
-    return !MayAccess(call.caller, session.owner);
+    return !MayAccess(call.caller, session.owner) ||
+           !MayReach(call.caller, session.snapshot.group);
   });
   return sessions;
 }
@@ -487,6 +513,8 @@ absl::StatusOr<Snapshot> BackupFrontend::Publish(
       ForPeer(call, *dependencies_.clock), session.ref, prepared->sequence);
   if (snapshot.ok()) {
     dependencies_.metrics->sessions_published.Increment();
+    dependencies_.metrics->backup_seconds.Observe(
+        absl::ToDoubleSeconds(dependencies_.clock->Now() - session.open_time));
     LOG(INFO) << "snapshot published snapshot=" << snapshot->name.ToString()
               << " size_bytes=" << snapshot->size_bytes()
               << " stored_bytes=" << snapshot->stored_bytes;

@@ -80,6 +80,11 @@ class BackupFrontend {
 
   BackupFrontend(const Options& options, const Dependencies& dependencies);
 
+  // For sessions that are opened from now on.
+  void SetLimits(const SessionRegistry::Limits& limits) {
+    registry_.SetLimits(limits);
+  }
+
   Capabilities GetCapabilities() const;
 
   // Opens the session of `request_id`, or returns the one that it opened.
@@ -133,6 +138,10 @@ class BackupFrontend {
   absl::StatusOr<Session> Reopen(const Call& call,
                                  const OpenSessionRequest& request,
                                  Session session);
+  // Takes the lease of a session. That of a session of the group which has
+  // ended, left by whoever was cut off before it was given back, is no
+  // obstacle.
+  absl::StatusOr<Lease> AcquireLease(const Call& call, const Session& draft);
   // Gives back the lease of a session that index refused to open.
   void ReleaseUnopened(const Call& call, const Session& draft);
   absl::StatusOr<Session> CreateSession(const Call& call,

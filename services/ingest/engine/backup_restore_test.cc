@@ -250,7 +250,7 @@ TEST_F(BackupRestoreTest, AClientReadsItsOwnGroupsOnly) {
   ASSERT_OK_AND_ASSIGN(const Snapshot snapshot,
                        harness_.Finish(session, {{"a", 5}}));
   const Call stranger = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web2@tls"}};
   EXPECT_THAT(
       harness_.replica().restore().Open(stranger, {snapshot.name, "a"}, 0, 0),
       HasReasonCode(reason::kNotOwner));

@@ -52,6 +52,10 @@ class WritingStream {
   const ChunkerSpec& chunker() const { return chunker_; }
   RecordSink* sink() { return sink_.get(); }
   Writer& writer() { return *writer_; }
+  // Of a message that the client has sent.
+  void CountUploaded(size_t bytes) {
+    metrics_->uploaded_bytes.Increment(static_cast<double>(bytes));
+  }
 
  private:
   const std::unique_ptr<SessionRegistry::Claim> claim_;

@@ -1,6 +1,5 @@
 #include "services/ingest/engine/bandwidth.h"
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/concurrency/cancellation.h"
 #include "common/status/status_macros.h"
@@ -10,19 +9,40 @@ namespace cairn::ingest {
 Bandwidth::Bandwidth(uint64_t bytes_per_second,
                      const Dependencies& dependencies)
     : dependencies_(dependencies) {
-  if (bytes_per_second == 0) return;
-  bucket_.emplace(TokenBucket::Options{.bytes_per_second = bytes_per_second},
-                  dependencies.clock);
+  SetRate(bytes_per_second);
+}
+
+void Bandwidth::SetRate(uint64_t bytes_per_second) {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t now = bucket_ == nullptr ? 0 : bucket_->bytes_per_second();
+  if (bytes_per_second == now) return;
+  bucket_ =
+      bytes_per_second == 0
+          ? nullptr
+          : std::make_shared<TokenBucket>(
+                TokenBucket::Options{.bytes_per_second = bytes_per_second},
+                dependencies_.clock);
+}
+
+std::shared_ptr<TokenBucket> Bandwidth::bucket() const {
+  absl::MutexLock lock(&mutex_);
+  return bucket_;
+}
+
+uint64_t Bandwidth::bytes_per_second() const {
+  const std::shared_ptr<TokenBucket> found = bucket();
+  return found == nullptr ? 0 : found->bytes_per_second();
 }
 
 absl::Status Bandwidth::Pass(const Call& call, uint64_t bytes) {
-  if (!bucket_.has_value()) return absl::OkStatus();
+  const std::shared_ptr<TokenBucket> taken_from = bucket();
+  if (taken_from == nullptr) return absl::OkStatus();
   if (call.cancellation != nullptr) RETURN_IF_ERROR(call.cancellation->Check());
-  const absl::Duration wait = bucket_->Take(bytes);
+  const absl::Duration wait = taken_from->Take(bytes);
   if (wait <= absl::ZeroDuration()) return absl::OkStatus();
   const absl::Status status = Wait(call, wait);
   // Else streams that are opened and left would keep all others waiting.
-  if (!status.ok()) bucket_->GiveBack(bytes);
+  if (!status.ok()) taken_from->GiveBack(bytes);
   return status;
 }
 

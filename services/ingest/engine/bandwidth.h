@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "common/concurrency/executor.h"
 #include "common/concurrency/token_bucket.h"
 #include "common/metrics/metric_registry.h"
@@ -31,15 +33,20 @@ class Bandwidth {
   // Waits until `bytes` may pass. Cancelled: the token of `call` is.
   absl::Status Pass(const Call& call, uint64_t bytes);
 
-  uint64_t bytes_per_second() const {
-    return bucket_.has_value() ? bucket_->bytes_per_second() : 0;
-  }
+  // Another rate for what comes from now on. Who waits already waits as long
+  // as it was to.
+  void SetRate(uint64_t bytes_per_second);
+
+  uint64_t bytes_per_second() const;
 
  private:
+  std::shared_ptr<TokenBucket> bucket() const;
   absl::Status Wait(const Call& call, absl::Duration wait);
 
   const Dependencies dependencies_;
-  std::optional<TokenBucket> bucket_;
+  mutable absl::Mutex mutex_;
+  // Null: no limit. Of the rate that a waiter began with, until it is through.
+  std::shared_ptr<TokenBucket> bucket_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn::ingest

@@ -49,6 +49,23 @@ TEST_F(BandwidthTest, BytesPassAtTheirRate) {
   EXPECT_EQ(bandwidth.bytes_per_second(), 1u << 20);
 }
 
+TEST_F(BandwidthTest, TheRateMayChange) {
+  Bandwidth bandwidth(1 << 20, Dependencies());
+  EXPECT_OK(bandwidth.Pass(Call(), 10 << 20));
+  EXPECT_NEAR(Elapsed(), 10, 0.2);
+  bandwidth.SetRate(10 << 20);
+  EXPECT_EQ(bandwidth.bytes_per_second(), 10u << 20);
+  EXPECT_OK(bandwidth.Pass(Call(), 10 << 20));
+  EXPECT_NEAR(Elapsed(), 11, 0.4);
+  bandwidth.SetRate(0);
+  const double before = Elapsed();
+  EXPECT_OK(bandwidth.Pass(Call(), uint64_t{1} << 40));
+  EXPECT_EQ(Elapsed(), before);
+  bandwidth.SetRate(1 << 20);
+  EXPECT_OK(bandwidth.Pass(Call(), 10 << 20));
+  EXPECT_NEAR(Elapsed(), before + 10, 0.2);
+}
+
 TEST_F(BandwidthTest, WhoIsGoneDoesNotWait) {
   Bandwidth bandwidth(1000, Dependencies());
   CancellationToken token;

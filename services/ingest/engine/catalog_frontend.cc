@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/model/resource_scope.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/domain/owner_rule.h"
@@ -32,7 +33,7 @@ absl::StatusOr<T> FindByWalk(std::string_view what, List list,
 
 // Not an administrator, a service or this process itself.
 bool IsClient(const Caller& caller) {
-  return caller.role == CallerRole::kClient &&
+  return caller.role == CallerRole::kBackup &&
          caller.kind != CallerKind::kLocal;
 }
 
@@ -47,7 +48,16 @@ absl::Status CheckText(std::string_view what, std::string_view text,
 
 absl::StatusOr<ListPage<Datastore>> CatalogFrontend::ListDatastores(
     const Call& call, const PageRequest& page) {
-  return peers_.catalog->ListDatastores(ForPeer(call, *clock_), page);
+  ASSIGN_OR_RETURN(
+      ListPage<Datastore> datastores,
+      peers_.catalog->ListDatastores(ForPeer(call, *clock_), page));
+  if (call.caller.scope.empty()) return datastores;
+  // The one whose resources the caller may name.
+  std::erase_if(datastores.items, [&call](const Datastore& datastore) {
+    return DatastoreOf(call.caller.scope) !=
+           absl::StrCat("datastores/", datastore.name);
+  });
+  return datastores;
 }
 
 absl::StatusOr<Datastore> CatalogFrontend::CreateDatastore(

@@ -26,7 +26,7 @@ class CatalogFrontendTest : public testing::Test {
 
   IngestHarness harness_;
   const Call owner_{
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web1@tls"}};
 };
 
 TEST_F(CatalogFrontendTest, AClientSetsProtectionAndDoesNotTakeItOff) {
@@ -80,7 +80,7 @@ class ForgetTest : public CatalogFrontendTest {
         call, {.datastore = "default", .names = {name}});
   }
   const Call stranger_{
-      .caller = {CallerKind::kTls, CallerRole::kClient, "other@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "other@tls"}};
 };
 
 TEST_F(ForgetTest, AClientForgetsAndTakesBackWhatItOwns) {

@@ -8,6 +8,7 @@
 #include "common/status/status_macros.h"
 #include "services/ingest/engine/peers.h"
 #include "services/ingest/engine/read_error.h"
+#include "services/ingest/engine/stage_timer.h"
 
 namespace cairn::ingest {
 
@@ -79,7 +80,11 @@ absl::Status ChunkReader::CheckContinues(const PlacedEntry& placed) const {
 
 absl::StatusOr<Record> ChunkReader::FetchRecord(const PlacedEntry& placed) {
   Charge(GuaranteeFor(placed.entry.length));
-  absl::StatusOr<std::optional<Record>> record = records_->Next();
+  absl::StatusOr<std::optional<Record>> record;
+  {
+    StageTimer timer(dependencies_.clock, dependencies_.metrics->read_seconds);
+    record = records_->Next();
+  }
   absl::Status error = record.status();
   if (error.ok() &&
       (!record->has_value() || (*record)->key.digest != placed.entry.digest ||

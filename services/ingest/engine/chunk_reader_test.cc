@@ -157,7 +157,7 @@ TEST_F(ChunkReaderTest, RefusesAsAReadOfBytesDoes) {
       restore.OpenChunks(harness_.admin(), {snapshot_.name, "b"}, 0, 0, false),
       StatusIs(StatusCode::kNotFound));
   const Call stranger = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web2@tls"}};
   for (const bool entries_only : {false, true}) {
     EXPECT_THAT(
         restore.OpenChunks(stranger, {snapshot_.name, "a"}, 0, 0, entries_only),

@@ -173,7 +173,7 @@ TEST_F(DiffReaderTest, HoldsBothSnapshotsWhileItRuns) {
 
 TEST_F(DiffReaderTest, BothArchivesMustBeTheCallers) {
   const Call stranger = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web2@tls"}};
   ASSERT_OK_AND_ASSIGN(const ArchiveName own,
                        BackUp(stranger, "web2", "some text"));
   RestoreFrontend& restore = harness_.replica().restore();

@@ -66,6 +66,17 @@ class IngestEngine {
                  &changes_),
         observer_(dependencies.peers, dependencies.clock) {}
 
+  // Takes over the bandwidths and the limits of sessions of `options`, while
+  // it is used.
+  void SetLimits(const Options& options) {
+    write_bandwidth_.SetRate(options.write_bandwidth);
+    read_bandwidth_.SetRate(options.read_bandwidth);
+    const SessionRegistry::Options& sessions = options.backup.sessions;
+    backup_.SetLimits(
+        {.max_sessions = sessions.max_sessions,
+         .max_sessions_per_client = sessions.max_sessions_per_client});
+  }
+
   BackupFrontend& backup() { return backup_; }
   RestoreFrontend& restore() { return restore_; }
   CatalogFrontend& catalog() { return catalog_; }

@@ -27,7 +27,7 @@ Call Detached(const Call& call) {
 
 Call OwnCall() {
   return {.caller = {.kind = CallerKind::kLocal,
-                     .role = CallerRole::kService,
+                     .role = CallerRole::kIngest,
                      .principal = "ingest@service"}};
 }
 

@@ -211,7 +211,12 @@ absl::Status RangeWriter::TakeBytes(std::string bytes) {
   ASSIGN_OR_RETURN(const BytePiece piece,
                    frames_.Take(std::move(bytes), [this] { Dispatch(); }));
   at_ += size;
-  return TakeChunks(cutter_.Add(piece.owner, piece.bytes));
+  std::vector<CutChunk> chunks;
+  {
+    const StageTimer timer = pipeline_.TimeChunking();
+    chunks = cutter_.Add(piece.owner, piece.bytes);
+  }
+  return TakeChunks(std::move(chunks));
 }
 
 absl::Status RangeWriter::TakeChunks(std::vector<CutChunk> chunks) {

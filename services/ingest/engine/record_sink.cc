@@ -171,6 +171,9 @@ void RecordSink::Count(const WriteTotals& totals) {
   metrics_->bytes_hole.Increment(totals.hole_bytes);
   metrics_->bytes_reused.Increment(totals.reused_bytes);
   metrics_->encoded_bytes.Increment(totals.stored_bytes);
+  metrics_->logical_bytes.Increment(totals.plain_bytes + totals.hole_bytes +
+                                    totals.reused_bytes);
+  metrics_->new_stored_bytes.Increment(totals.stored_bytes);
 }
 
 absl::StatusOr<BuiltRun> RecordSink::StoreChunks(const Call& call,
@@ -351,8 +354,11 @@ absl::Status RecordSink::SaveCheckpoint(const Call& call,
   const uint64_t store = store_.known.load();
   // Holes alone store nothing, so there may be nothing to make durable.
   if (store != 0) {
-    const absl::Status synced =
-        peers_.chunks->Sync(ForPeer(call, *clock_), session_, store);
+    absl::Status synced;
+    {
+      StageTimer sync_timer(clock_, metrics_->sync_seconds);
+      synced = peers_.chunks->Sync(ForPeer(call, *clock_), session_, store);
+    }
     if (HasReason(synced, reason::kIncarnationChanged)) {
       return IncarnationChanged(store_.service, "");
     }

@@ -15,6 +15,7 @@
 #include "services/ingest/domain/chunk_cutter.h"
 #include "services/ingest/engine/given_entry.h"
 #include "services/ingest/engine/peers.h"
+#include "services/ingest/engine/stage_timer.h"
 #include "services/ingest/metrics.h"
 
 namespace cairn::ingest {
@@ -69,6 +70,11 @@ class RecordSink {
   // Makes all that was stored so far durable, then the checkpoint.
   absl::Status SaveCheckpoint(const Call& call,
                               const ArchiveCheckpoint& checkpoint);
+
+  // The stage before this one: cutting the bytes into chunks.
+  StageTimer TimeChunking() const {
+    return StageTimer(clock_, metrics_->chunk_seconds);
+  }
 
  private:
   struct HashedRun;

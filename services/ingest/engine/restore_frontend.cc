@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/log/log_fields.h"
 #include "common/status/status_macros.h"
 #include "services/ingest/domain/owner_rule.h"
 
@@ -58,6 +59,7 @@ absl::StatusOr<RestoreFrontend::Found> RestoreFrontend::Find(
   ASSIGN_OR_RETURN(Datastore datastore,
                    catalog->GetDatastore(ForPeer(call, clock),
                                          name.snapshot.group.parent.datastore));
+  SetLogField("snapshot", name.snapshot.ToString());
   ASSIGN_OR_RETURN(const Snapshot snapshot,
                    catalog->GetSnapshot(ForPeer(call, clock), name.snapshot));
   RETURN_IF_ERROR(

@@ -307,6 +307,25 @@ TEST_F(SessionLeaseTest, ALeaseIsReleasedOnceMaintenanceIsBack) {
   EXPECT_EQ(harness_.timers().pending(), 0u);
 }
 
+TEST_F(SessionLeaseTest, WhatABackupThatHasEndedHoldsKeepsNobodyOut) {
+  const Session session = Written();
+  harness_.lease_gate().SetAway(true);
+  ASSERT_OK(harness_.Finish(session, {{"a", 5}}));
+  harness_.lease_gate().SetAway(false);
+  ASSERT_EQ(LiveLeases(), 1u);
+  // It has not been tried again yet.
+  ASSERT_OK_AND_ASSIGN(const Session next, harness_.OpenSession());
+  EXPECT_EQ(LiveLeases(), 1u);
+  harness_.timers().RunTimers();
+  EXPECT_EQ(LiveLeases(), 1u);
+  // A backup that has not ended does.
+  EXPECT_THAT(harness_.OpenSession(), HasReasonCode(reason::kLeaseHeld));
+  harness_.lease_gate().SetAway(true);
+  ASSERT_OK(backup().AbortSession(harness_.admin(), NameOf(next)));
+  harness_.lease_gate().SetAway(false);
+  ASSERT_OK(harness_.OpenSession());
+}
+
 TEST_F(SessionLeaseTest, ItIsNotTriedForLongerThanALeaseLasts) {
   const Session session = Written();
   harness_.lease_gate().SetAway(true);

@@ -291,9 +291,9 @@ TEST_F(SessionLifeTest, AGroupHasOneSession) {
 
 TEST_F(SessionLifeTest, WhoDoesNotOwnAGroupCannotKeepItsOwnerFromIt) {
   const Call owner{
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web1@tls"}};
   const Call other{
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web2@tls"}};
   ASSERT_OK_AND_ASSIGN(const Session first,
                        harness_.OpenSession(owner, "web1"));
   WriteHello(first, "a");
@@ -306,6 +306,29 @@ TEST_F(SessionLifeTest, WhoDoesNotOwnAGroupCannotKeepItsOwnerFromIt) {
   const auto refused = harness_.OpenSession(other, "web1");
   EXPECT_THAT(refused, StatusIs(StatusCode::kPermissionDenied));
   EXPECT_THAT(refused, HasReasonCode(reason::kNotOwner));
+}
+
+TEST_F(SessionLifeTest, AScopeReachesTheSessionsOfItsGroupsAlone) {
+  ASSERT_OK_AND_ASSIGN(const Session session, harness_.OpenSession());
+  Call inside = harness_.admin();
+  inside.caller.scope = session.snapshot.group.ToString();
+  Call outside = harness_.admin();
+  outside.caller.scope = "datastores/default/namespaces/other";
+  EXPECT_OK(backup().GetSession(inside, NameOf(session)));
+  EXPECT_OK(backup().RenewSession(inside, NameOf(session)));
+  EXPECT_EQ(backup().ListSessions(inside, "default", true, {})->items.size(),
+            1u);
+  EXPECT_EQ(backup().ListSessions(outside, "default", true, {})->items.size(),
+            0u);
+  for (const absl::Status& status :
+       {backup().GetSession(outside, NameOf(session)).status(),
+        backup().RenewSession(outside, NameOf(session)).status(),
+        backup().FinishSession(outside, NameOf(session), {}).status(),
+        backup().AbortSession(outside, NameOf(session))}) {
+    EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied));
+    EXPECT_THAT(status, HasReasonCode(reason::kOutOfScope));
+  }
+  EXPECT_OK(backup().AbortSession(inside, NameOf(session)));
 }
 
 TEST_F(SessionLifeTest, TheLeaseIsReleasedForACallerWhoIsGone) {
@@ -475,9 +498,9 @@ TEST(SessionLimitTest, OneClientLeavesSessionsToOthers) {
   IngestHarness harness(TestSeed(), options);
   BackupFrontend& backup = harness.replica().backup();
   const Call web1 = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web1@tls"}};
   const Call web2 = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web2@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web2@tls"}};
   ASSERT_OK_AND_ASSIGN(const Session first, harness.OpenSession(web1, "a"));
   ASSERT_OK(harness.OpenSession(web1, "b"));
   const auto refused = harness.OpenSession(web1, "c");
@@ -502,7 +525,7 @@ TEST(SessionLimitTest, AnIdleSessionIsCountedNoMore) {
   options.backup.sessions.max_sessions_per_client = 1;
   IngestHarness harness(TestSeed(), options);
   const Call web1 = {
-      .caller = {CallerKind::kTls, CallerRole::kClient, "web1@tls"}};
+      .caller = {CallerKind::kTls, CallerRole::kBackup, "web1@tls"}};
   ASSERT_OK(harness.OpenSession(web1, "a"));
   EXPECT_THAT(harness.OpenSession(web1, "b"),
               HasReasonCode(reason::kLimitExceeded));

@@ -48,7 +48,9 @@ SessionRegistry::SessionRegistry(const Options& options,
               {.leases = dependencies.peers.leases,
                .clock = dependencies.clock,
                .executor = dependencies.executor,
-               .metrics = dependencies.metrics}) {}
+               .metrics = dependencies.metrics}),
+      limits_{.max_sessions = options.max_sessions,
+              .max_sessions_per_client = options.max_sessions_per_client} {}
 
 SessionRegistry::~SessionRegistry() {
   std::vector<Executor::TimerId> timers;
@@ -69,6 +71,16 @@ SessionRegistry::~SessionRegistry() {
                                 absl::InfiniteDuration());
 }
 
+void SessionRegistry::SetLimits(const Limits& limits) {
+  absl::MutexLock lock(&mutex_);
+  limits_ = limits;
+}
+
+SessionRegistry::Limits SessionRegistry::limits() const {
+  absl::MutexLock lock(&mutex_);
+  return limits_;
+}
+
 size_t SessionRegistry::session_count() const {
   absl::MutexLock lock(&mutex_);
   return sessions_.size();
@@ -81,22 +93,22 @@ absl::Status SessionRegistry::FindRoom(const Caller& caller) const {
         WithReason(absl::ResourceExhaustedError(text), reason::kLimitExceeded),
         kRetryDelay);
   };
-  if (sessions_.size() >= options_.max_sessions) {
+  if (sessions_.size() >= limits_.max_sessions) {
     return refused(dependencies_.metrics->sessions_refused_here,
                    absl::StrCat("ingest keeps ", sessions_.size(),
-                                " sessions, allowed are ",
-                                options_.max_sessions, "; try again later"));
+                                " sessions, allowed are ", limits_.max_sessions,
+                                "; try again later"));
   }
-  if (caller.role != CallerRole::kClient) return absl::OkStatus();
+  if (caller.role != CallerRole::kBackup) return absl::OkStatus();
   const auto owned = owned_.find(caller.principal);
   if (owned == owned_.end() ||
-      owned->second < options_.max_sessions_per_client) {
+      owned->second < limits_.max_sessions_per_client) {
     return absl::OkStatus();
   }
   return refused(dependencies_.metrics->sessions_refused_to_client,
                  absl::StrCat(caller.principal, " has ", owned->second,
                               " open sessions, one client is allowed ",
-                              options_.max_sessions_per_client,
+                              limits_.max_sessions_per_client,
                               "; finish or abort some, or try again later"));
 }
 

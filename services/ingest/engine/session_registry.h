@@ -74,10 +74,20 @@ class SessionRegistry {
     const Key key_;
   };
 
+  // The same as in Options.
+  struct Limits {
+    size_t max_sessions = 0;
+    size_t max_sessions_per_client = 0;
+  };
+
   SessionRegistry(const Options& options, const Dependencies& dependencies);
   ~SessionRegistry();
   SessionRegistry(const SessionRegistry&) = delete;
   SessionRegistry& operator=(const SessionRegistry&) = delete;
+
+  // For sessions that are opened from now on.
+  void SetLimits(const Limits& limits);
+  Limits limits() const;
 
   // Whether the caller may open one more session now. ResourceExhausted
   // (LIMIT_EXCEEDED), with a retry delay: this process has max_sessions, or
@@ -148,6 +158,7 @@ class SessionRegistry {
   const Dependencies dependencies_;
   SessionLeases leases_;
   mutable absl::Mutex mutex_;
+  Limits limits_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t last_generation_ ABSL_GUARDED_BY(mutex_) = 0;
   int keeping_alive_ ABSL_GUARDED_BY(mutex_) = 0;

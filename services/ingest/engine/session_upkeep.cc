@@ -6,11 +6,13 @@
 
 #include "absl/functional/function_ref.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/model/catalog.h"
 #include "common/model/lease.h"
 #include "common/model/session.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "common/trace/trace_context.h"
 
 namespace cairn::ingest {
 namespace {
@@ -70,8 +72,11 @@ void SessionUpkeep::Schedule(absl::Duration delay) {
 }
 
 void SessionUpkeep::RunAndSchedule() {
+  LogFields fields;
+  SetTraceFields(ToTraceParent(NewTrace()), &fields);
+  const LogScope scope(&fields);
   Call call{.caller = {.kind = CallerKind::kLocal,
-                       .role = CallerRole::kService,
+                       .role = CallerRole::kIngest,
                        .principal = "ingest@service"}};
   call.cancellation = &stop_;
   const absl::Status result = Run(call);

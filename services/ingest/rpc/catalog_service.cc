@@ -44,7 +44,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListDatastores(
     const v1::ListDatastoresRequest* request,
     v1::ListDatastoresResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const ListPage<Datastore> page,
                          frontend_->ListDatastores(call, ReadPage(*request)));
         for (const Datastore& item : page.items) {
@@ -60,7 +60,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::CreateDatastore(
     const v1::CreateDatastoreRequest* request,
     v1::CreateDatastoreResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const CreateDatastoreChange change,
                          ReadChange(*request));
         ASSIGN_OR_RETURN(const Datastore datastore,
@@ -75,7 +75,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListNamespaces(
     const v1::ListNamespacesRequest* request,
     v1::ListNamespacesResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const NamespaceQuery query, ReadQuery(*request));
         ASSIGN_OR_RETURN(
             const ListPage<Namespace> page,
@@ -93,7 +93,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::CreateNamespace(
     const v1::CreateNamespaceRequest* request,
     v1::CreateNamespaceResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const CreateNamespaceChange change,
                          ReadChange(*request));
         ASSIGN_OR_RETURN(const Namespace created,
@@ -107,7 +107,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::DeleteNamespace(
     grpc::CallbackServerContext* context,
     const v1::DeleteNamespaceRequest* request, v1::DeleteNamespaceResponse*) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const DeleteNamespaceChange change,
                          ReadChange(*request));
         return frontend_->DeleteNamespace(call, change);
@@ -118,7 +118,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListGroups(
     grpc::CallbackServerContext* context, const v1::ListGroupsRequest* request,
     v1::ListGroupsResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const GroupQuery query, ReadQuery(*request));
         ASSIGN_OR_RETURN(
             const ListPage<Group> page,
@@ -135,7 +135,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::UpdateGroup(
     grpc::CallbackServerContext* context, const v1::UpdateGroupRequest* request,
     v1::UpdateGroupResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const UpdateGroupChange change, ReadChange(*request));
         ASSIGN_OR_RETURN(const Group group,
                          frontend_->UpdateGroup(call, change));
@@ -149,7 +149,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListSnapshots(
     const v1::ListSnapshotsRequest* request,
     v1::ListSnapshotsResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SnapshotQuery query, ReadQuery(*request));
         ASSIGN_OR_RETURN(
             const ListPage<Snapshot> page,
@@ -166,7 +166,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::GetSnapshot(
     grpc::CallbackServerContext* context, const v1::GetSnapshotRequest* request,
     v1::GetSnapshotResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const SnapshotName name,
                          NameFromProto<SnapshotName>("name", request->name()));
         ASSIGN_OR_RETURN(const Snapshot snapshot,
@@ -181,7 +181,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::UpdateSnapshot(
     const v1::UpdateSnapshotRequest* request,
     v1::UpdateSnapshotResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const UpdateSnapshotChange change,
                          ReadChange(*request));
         ASSIGN_OR_RETURN(const Snapshot snapshot,
@@ -196,7 +196,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ForgetSnapshots(
     const v1::ForgetSnapshotsRequest* request,
     v1::ForgetSnapshotsResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const CatalogFrontend::ForgetRequest forget,
                          ReadChange(*request));
         ASSIGN_OR_RETURN(const absl::Time until,
@@ -211,7 +211,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::UndeleteSnapshots(
     const v1::UndeleteSnapshotsRequest* request,
     v1::UndeleteSnapshotsResponse*) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const UndeleteSnapshotsChange change,
                          ReadChange(*request));
         return frontend_->UndeleteSnapshots(call, change);
@@ -222,7 +222,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::ListLeases(
     grpc::CallbackServerContext* context, const v1::ListLeasesRequest* request,
     v1::ListLeasesResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(
             const std::string datastore,
             DatastoreNameFromProto("datastore", request->datastore()));
@@ -241,7 +241,7 @@ grpc::ServerUnaryReactor* CatalogServiceImpl::GetStatus(
     grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
     v1::GetStatusResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         std::string datastore;
         if (!request->datastore().empty()) {
           ASSIGN_OR_RETURN(datastore, DatastoreNameFromProto(

@@ -96,7 +96,7 @@ grpc::ServerWriteReactor<Response>* RestoreServiceImpl::ReadArchive(
     grpc::CallbackServerContext* context,
     const v1::ReadArchiveRequest* request) {
   return dispatcher_->ServeServerStream<Response>(
-      context,
+      context, request,
       [this, name = request->name(), offset = request->offset(),
        length = request->length()](
           const Call& call, MessageWriter<Response>& messages) -> absl::Status {
@@ -113,7 +113,7 @@ grpc::ServerWriteReactor<v1::ReadChunksResponse>*
 RestoreServiceImpl::ReadChunks(grpc::CallbackServerContext* context,
                                const v1::ReadChunksRequest* request) {
   return dispatcher_->ServeServerStream<v1::ReadChunksResponse>(
-      context,
+      context, request,
       [this, read = *request](const Call& call,
                               MessageWriter<v1::ReadChunksResponse>& messages) {
         PacedWrites paced(call, &messages, bandwidth_);
@@ -125,7 +125,7 @@ grpc::ServerWriteReactor<v1::DiffArchivesResponse>*
 RestoreServiceImpl::DiffArchives(grpc::CallbackServerContext* context,
                                  const v1::DiffArchivesRequest* request) {
   return dispatcher_->ServeServerStream<v1::DiffArchivesResponse>(
-      context,
+      context, request,
       [this, asked = *request](
           const Call& call, MessageWriter<v1::DiffArchivesResponse>& messages) {
         return ServeDiffArchives(*frontend_, call, asked, messages);

@@ -141,6 +141,7 @@ absl::Status ServeWriting(const Call& call,
       return absl::InvalidArgumentError(
           "begin follows begin; one stream writes one archive");
     }
+    stream->CountUploaded(request.ByteSizeLong());
     ASSIGN_OR_RETURN(written, take(request, stream->writer()));
   }
   if (!written.has_value()) {

@@ -13,6 +13,7 @@
 #include "common/concurrency/thread_pool_executor.h"
 #include "common/metrics/metric_registry.h"
 #include "common/metrics/rpc_metrics.h"
+#include "common/rpc/auth_failures.h"
 #include "common/rpc/authorization_table.h"
 #include "common/rpc/caller_resolver.h"
 #include "common/rpc/dispatcher.h"
@@ -40,6 +41,7 @@ class GrpcFixture final : public LeaseClientFixture {
       : unary_(OneThread()),
         streams_(OneThread()),
         callers_(&unix_callers_),
+        failures_(&registry_, &clock_),
         metrics_(&registry_) {
     EXPECT_OK(suite_.Start());
     EXPECT_OK(table_.Add(MaintenanceServiceImpl::Authorization()));
@@ -51,6 +53,7 @@ class GrpcFixture final : public LeaseClientFixture {
         Dispatcher::Options{.max_streams = 1},
         Dispatcher::Dependencies{.callers = &callers_,
                                  .authorization = &table_,
+                                 .failures = &failures_,
                                  .metrics = &metrics_,
                                  .clock = &clock_,
                                  .unary_executor = unary_.get(),
@@ -100,6 +103,7 @@ class GrpcFixture final : public LeaseClientFixture {
   CallerResolver callers_;
   AuthorizationTable table_;
   MetricRegistry registry_;
+  AuthFailures failures_;
   RpcMetrics metrics_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<MaintenanceServiceImpl> service_;

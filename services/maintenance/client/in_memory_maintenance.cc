@@ -44,7 +44,7 @@ void InMemoryMaintenance::Open() {
   coordinator_ = *std::move(coordinator);
   client_ = std::make_unique<LocalLeaseClient>(
       coordinator_.get(), Caller{.kind = CallerKind::kLocal,
-                                 .role = CallerRole::kService,
+                                 .role = CallerRole::kMaintenance,
                                  .principal = "test@service"});
 }
 

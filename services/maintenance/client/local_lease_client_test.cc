@@ -13,7 +13,7 @@ class LocalFixture final : public LeaseClientFixture {
     EXPECT_OK(suite_.Start());
     client_ = std::make_unique<LocalLeaseClient>(
         suite_.coordinator.get(), Caller{.kind = CallerKind::kLocal,
-                                         .role = CallerRole::kService,
+                                         .role = CallerRole::kMaintenance,
                                          .principal = "test@service"});
   }
   LeaseClient& client() override { return *client_; }

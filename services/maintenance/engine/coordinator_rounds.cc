@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/status/status_macros.h"
+#include "common/trace/trace_context.h"
 
 namespace cairn::maintenance {
 namespace {
@@ -75,9 +77,12 @@ void CoordinatorRounds::RunAndSchedule() {
 }
 
 absl::Status CoordinatorRounds::RunRound() {
+  LogFields fields;
+  SetTraceFields(ToTraceParent(NewTrace()), &fields);
+  const LogScope scope(&fields);
   Call call;
   call.caller = {.kind = CallerKind::kLocal,
-                 .role = CallerRole::kService,
+                 .role = CallerRole::kMaintenance,
                  .principal = "maintenance@service"};
   call.deadline = dependencies_.clock->Now() + options_.timeout;
   call.cancellation = &stop_;
@@ -94,6 +99,7 @@ absl::Status CoordinatorRounds::PushTouchFloors(const Call& call) {
                      dependencies_.catalog->ListDatastores(call, request));
     for (const Datastore& datastore : datastores.items) {
       RETURN_IF_ERROR(stop_.Check());
+      dependencies_.metrics->ShowDatastore(datastore.name);
       // One datastore in trouble keeps no other from its floor.
       result.Update(
           dependencies_.coordinator->PushTouchFloor(call, datastore.name));

@@ -191,7 +191,7 @@ class GcRealPeersTest : public ::testing::Test {
 
   std::mt19937_64 random_{TestSeed()};
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "test@service"}};
+      .caller = {CallerKind::kLocal, CallerRole::kMaintenance, "test@service"}};
   InMemoryChunkStorage store_;
   std::unique_ptr<InMemoryIndex> index_;
   Datastore datastore_;

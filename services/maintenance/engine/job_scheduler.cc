@@ -64,7 +64,7 @@ void JobScheduler::RunAndSchedule() {
 absl::Time JobScheduler::RunRound() {
   Call call;
   call.caller = {.kind = CallerKind::kLocal,
-                 .role = CallerRole::kService,
+                 .role = CallerRole::kMaintenance,
                  .principal = "maintenance@service"};
   call.deadline = dependencies_.clock->Now() + options_.timeout;
   call.cancellation = &stop_;

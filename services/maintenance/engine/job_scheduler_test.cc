@@ -46,7 +46,7 @@ class JobSchedulerTest : public ::testing::Test {
 
   absl::StatusOr<Uuid> StartTask(const Call& call, const Job& job,
                                  const std::string& request_id) {
-    EXPECT_EQ(call.caller.role, CallerRole::kService);
+    EXPECT_EQ(call.caller.role, CallerRole::kMaintenance);
     ++attempts_;
     if (!start_error_.ok()) return start_error_;
     TaskRequest request = TaskSuite::Request(request_id, job.datastore);

@@ -9,7 +9,7 @@ Call MaintenanceCall(absl::Time deadline,
                      const CancellationToken* cancellation) {
   Call call;
   call.caller = {.kind = CallerKind::kLocal,
-                 .role = CallerRole::kService,
+                 .role = CallerRole::kMaintenance,
                  .principal = "maintenance@service"};
   call.deadline = deadline;
   call.cancellation = cancellation;

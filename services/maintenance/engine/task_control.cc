@@ -8,13 +8,18 @@
 
 namespace cairn::maintenance {
 
-TaskControl::TaskControl(TaskRun* run, std::shared_ptr<CancellationToken> stop)
+TaskControl::TaskControl(TaskRun* run, std::shared_ptr<CancellationToken> stop,
+                         ShowPhase phases)
     : run_(run),
       stop_(std::move(stop)),
-      callback_(run->cancellation()->AddCallback(
-          [stop = stop_] { stop->Cancel(); })) {}
+      callback_(
+          run->cancellation()->AddCallback([stop = stop_] { stop->Cancel(); })),
+      phases_(std::move(phases)) {}
 
-TaskControl::~TaskControl() { run_->cancellation()->RemoveCallback(callback_); }
+TaskControl::~TaskControl() {
+  run_->cancellation()->RemoveCallback(callback_);
+  phases_(phase_, "");
+}
 
 absl::Status TaskControl::Checkpoint() {
   RETURN_IF_ERROR(stop_->Check());
@@ -23,7 +28,9 @@ absl::Status TaskControl::Checkpoint() {
 }
 
 void TaskControl::SetPhase(std::string_view phase) {
-  phase_ = std::string(phase);
+  std::string next(phase);
+  phases_(phase_, next);
+  phase_ = std::move(next);
   Report();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +19,11 @@ class TaskControl final : public RunControl {
  public:
   // `run` outlives the control. `stop` is cancelled when the process ends, and
   // with the task's own cancellation; so it is the token of the run's calls.
-  TaskControl(TaskRun* run, std::shared_ptr<CancellationToken> stop);
+  // `phases` is told of each change of the phase, from "" to "" at last.
+  using ShowPhase =
+      std::function<void(const std::string& from, const std::string& to)>;
+  TaskControl(TaskRun* run, std::shared_ptr<CancellationToken> stop,
+              ShowPhase phases);
   ~TaskControl() override;
   TaskControl(const TaskControl&) = delete;
   TaskControl& operator=(const TaskControl&) = delete;
@@ -37,6 +42,7 @@ class TaskControl final : public RunControl {
   TaskRun* const run_;
   const std::shared_ptr<CancellationToken> stop_;
   const CancellationToken::CallbackId callback_;
+  const ShowPhase phases_;
   std::string phase_;
   std::vector<TaskCounter> counters_;
   bool noted_ = false;

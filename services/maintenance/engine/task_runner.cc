@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/log/log_fields.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
+#include "common/trace/trace_context.h"
 #include "services/maintenance/engine/lease_guard.h"
 #include "services/maintenance/engine/task_control.h"
 
@@ -95,16 +97,28 @@ void TaskRunner::RunTask(const Key& key, const Running& running) {
 
 void TaskRunner::RunBegun(const Task& task, TaskRun run,
                           const Running& running) {
+  LogFields fields;
+  SetTraceFields(ToTraceParent(NewTrace()), &fields);
+  fields.Set("task", task.id.ToString());
+  const LogScope scope(&fields);
+  const absl::Duration start = dependencies_.clock->Monotonic();
   LOG(INFO) << "task begun task=" << task.id.ToString()
             << " kind=" << TaskKindName(task.request.kind)
             << " datastore=" << task.request.datastore
             << " principal=" << task.request.principal;
   absl::StatusOr<std::string> result = "";
   {
-    TaskControl control(&run, running.stop);
+    TaskControl control(&run, running.stop,
+                        [this, kind = task.request.kind](
+                            const std::string& from, const std::string& to) {
+                          dependencies_.metrics->ShowPhase(kind, from, to);
+                        });
     result = dependencies_.work(task, control);
     if (!result.ok()) control.Log(LogLevel::kError, result.status().ToString());
   }
+  dependencies_.metrics->task_seconds.at(task.request.kind)
+      ->Observe(
+          absl::ToDoubleSeconds(dependencies_.clock->Monotonic() - start));
   const bool cancelled = run.cancellation()->cancelled();
   if (!result.ok() && running.stop->cancelled() && !cancelled) {
     // The process ends, and nobody asked for the end of the task.

@@ -22,7 +22,6 @@
 namespace cairn::maintenance {
 namespace {
 
-using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -98,9 +97,31 @@ TEST_F(TaskRunnerTest, RunsATaskToItsEnd) {
   EXPECT_EQ(metrics_.tasks_running.at(TaskKind::kGc)->Value(), 0);
 }
 
+TEST_F(TaskRunnerTest, ShowsThePhaseOfARun) {
+  const auto in = [this](const std::string& phase) {
+    return metrics_.task_phases.at({TaskKind::kGc, phase})->Value();
+  };
+  work_ = [&](const Task&, RunControl& control) {
+    control.SetPhase("mark");
+    EXPECT_EQ(in("mark"), 1);
+    control.SetPhase("sweep");
+    EXPECT_EQ(in("mark"), 0);
+    EXPECT_EQ(in("sweep"), 1);
+    // One that nobody has heard of.
+    control.SetPhase("rest");
+    EXPECT_EQ(in("sweep"), 0);
+    control.SetPhase("end");
+    return absl::StatusOr<std::string>("done");
+  };
+  ASSERT_OK(Begin("one"));
+  suite_.executor.Run();
+  for (const auto& [of, gauge] : metrics_.task_phases) {
+    EXPECT_EQ(gauge->Value(), 0) << of.second;
+  }
+}
+
 TEST_F(TaskRunnerTest, ARestartShowsWhatSucceededBefore) {
-  constexpr char kSeries[] =
-      "cairn_maintenance_task_last_success_timestamp_seconds";
+  constexpr char kSeries[] = "cairn_gc_last_success_timestamp_seconds";
   ASSERT_OK(Begin("one"));
   suite_.executor.Run();
   suite_.clock.Advance(absl::Hours(1));
@@ -124,9 +145,16 @@ TEST_F(TaskRunnerTest, ARestartShowsWhatSucceededBefore) {
                                .tasks = suite_.tasks.get(),
                                .metrics = &metrics});
   const std::string text = registry.Text();
-  EXPECT_THAT(text, HasSubstr(absl::StrCat(
-                        kSeries, "{datastore=\"main\",kind=\"gc\"} ", last)));
-  EXPECT_THAT(text, Not(ContainsRegex(absl::StrCat(kSeries, ".*verify"))));
+  EXPECT_THAT(text,
+              HasSubstr(absl::StrCat(kSeries, "{datastore=\"main\"} ", last)));
+  EXPECT_THAT(text, Not(HasSubstr("cairn_verify_last_success")));
+  // There is a datastore; whatever never succeeded on it shows as 0.
+  metrics.ShowDatastore("main");
+  EXPECT_THAT(registry.Text(),
+              HasSubstr("cairn_verify_last_success_timestamp_seconds{datastore="
+                        "\"main\"} 0\n"));
+  EXPECT_THAT(registry.Text(),
+              HasSubstr(absl::StrCat(kSeries, "{datastore=\"main\"} ", last)));
 }
 
 // Issue 5, "done when" 7.

@@ -6,6 +6,7 @@
 #include "common/status/status_macros.h"
 #include "services/maintenance/engine/lease_guard.h"
 #include "services/maintenance/engine/pack_proofs.h"
+#include "services/maintenance/engine/peer_wait.h"
 
 namespace cairn::maintenance {
 
@@ -14,6 +15,10 @@ absl::StatusOr<std::string> TaskWork::Run(const Task& task,
   ASSIGN_OR_RETURN(const RunOptions asked,
                    dependencies_.codec->DecodeOptions(task.request.kind,
                                                       task.request.options));
+  RETURN_IF_ERROR(AwaitPeers({.ask = dependencies_.ask,
+                              .clock = dependencies_.peers.clock,
+                              .executor = dependencies_.peers.executor},
+                             control));
   ASSIGN_OR_RETURN(const RunResult result, std::visit(
                                                [&](const auto& options) {
                                                  return RunOne(task.id, options,
@@ -28,6 +33,12 @@ absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid&,
                                            RunControl& control) const {
   ASSIGN_OR_RETURN(const PruneRunResult result,
                    dependencies_.pruner->Run(asked, control));
+  if (!asked.validate_only) {
+    const MaintenanceMetrics& metrics = *dependencies_.metrics;
+    metrics.prune_removed.Increment(static_cast<double>(result.forgotten));
+    metrics.prune_guard_trips.Increment(static_cast<double>(result.refused));
+    metrics.prune_failed.Increment(static_cast<double>(result.failed));
+  }
   return RunResult(result);
 }
 
@@ -48,6 +59,8 @@ absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid& task,
       const VerifyRunResult result,
       VerifyRun(options_.verify, dependencies_.peers, task, asked, &control)
           .Run());
+  dependencies_.metrics->ShowFailedSnapshots(asked.scope.datastore(),
+                                             result.verified_failed);
   const RunPeers& peers = dependencies_.peers;
   const absl::StatusOr<VerifyDebt> debt =
       ReadVerifyDebt(MaintenanceCall(peers.clock->Now() + options_.times.call,

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/maintenance/domain/run_options.h"
 #include "services/maintenance/domain/run_results.h"
@@ -40,6 +42,8 @@ class TaskWork {
     const Pruner* pruner = nullptr;
     const TaskCodec* codec = nullptr;
     MaintenanceMetrics* metrics = nullptr;
+    // OK: index and chunk_storage answer.
+    std::function<absl::Status()> ask;
   };
 
   TaskWork(const Options& options, const Dependencies& dependencies)

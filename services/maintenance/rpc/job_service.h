@@ -17,7 +17,7 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
   JobServiceImpl(Dispatcher* dispatcher, JobFrontend* jobs)
       : dispatcher_(dispatcher), jobs_(jobs) {}
 
-  // Administrators and services.
+  // Operators.
   static std::vector<AuthorizationRow> Authorization();
 
   grpc::ServerUnaryReactor* PutJob(grpc::CallbackServerContext* context,
@@ -37,6 +37,11 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
                                    v1::RunJobResponse* response) override;
 
  private:
+  // PermissionDenied (OUT_OF_SCOPE): the job is about what lies outside of
+  // the caller's scope. NotFound (JOB_UNKNOWN).
+  absl::Status CheckReach(const Call& call, const std::string& datastore,
+                          const std::string& id);
+
   Dispatcher* const dispatcher_;
   JobFrontend* const jobs_;
 };

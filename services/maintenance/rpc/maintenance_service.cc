@@ -64,12 +64,12 @@ void Encode(const EpochState& state, v1::EpochState* proto) {
 std::vector<AuthorizationRow> MaintenanceServiceImpl::Authorization() {
   const std::string service = "cairn.maintenance.v1.MaintenanceService/";
   return {
-      {service + "AcquireLease", kAdminsAndServices, DrainRule::kRefuse},
-      {service + "RenewLease", kAdminsAndServices},
-      {service + "ReleaseLease", kAdminsAndServices},
-      {service + "ListLeases", kAdminsAndServices},
-      {service + "GetEpoch", kAdminsAndServices},
-      {service + "AdvanceEpoch", kAdminsAndServices, DrainRule::kRefuse},
+      {service + "AcquireLease", kIngestCalls, DrainRule::kRefuse},
+      {service + "RenewLease", kIngestCalls},
+      {service + "ReleaseLease", kIngestCalls},
+      {service + "ListLeases", kIngestCalls},
+      {service + "GetEpoch", kIngestCalls},
+      {service + "AdvanceEpoch", kAdmins, DrainRule::kRefuse},
   };
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/model/call.h"
+#include "common/model/resource_scope.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
 #include "common/time/time_zone.h"
@@ -114,18 +115,24 @@ absl::Status Simulate(const v1::SimulatePruneRequest& request,
 
 std::vector<AuthorizationRow> TaskServiceImpl::Authorization() {
   const std::string service = "cairn.maintenance.v1.TaskService/";
+  const DrainRule allow = DrainRule::kAllow;
+  const DrainRule refuse = DrainRule::kRefuse;
+  // What the task is about, is checked below.
+  const ScopeRule name = InDatastore({"name"});
   return {
-      {service + "StartTask", kAdminsOnly, DrainRule::kRefuse},
-      {service + "GetTask", kAdminsOnly},
-      {service + "ListTasks", kAdminsOnly},
-      {service + "WatchTask", kAdminsOnly, DrainRule::kEnd},
-      {service + "ListTaskLog", kAdminsOnly},
-      {service + "CancelTask", kAdminsOnly},
-      {service + "PauseTask", kAdminsOnly},
-      {service + "ResumeTask", kAdminsOnly},
-      {service + "PlanPrune", kAdminsOnly, DrainRule::kRefuse},
-      {service + "SimulatePrune", kAdminsOnly},
-      {service + "GetVerifyState", kAdminsOnly},
+      {service + "StartTask", kOperators, refuse,
+       Within({"options.prune.scope", "options.gc.datastore",
+               "options.verify.scope"})},
+      {service + "GetTask", kOperators, allow, name},
+      {service + "ListTasks", kOperators, allow, InDatastore({"datastore"})},
+      {service + "WatchTask", kOperators, DrainRule::kEnd, name},
+      {service + "ListTaskLog", kOperators, allow, name},
+      {service + "CancelTask", kOperators, allow, name},
+      {service + "PauseTask", kOperators, allow, name},
+      {service + "ResumeTask", kOperators, allow, name},
+      {service + "PlanPrune", kOperators, refuse, Within({"options.scope"})},
+      {service + "SimulatePrune", kOperators, allow, Anything()},
+      {service + "GetVerifyState", kOperators, allow, Within({"datastore"})},
   };
 }
 
@@ -133,7 +140,7 @@ grpc::ServerUnaryReactor* TaskServiceImpl::StartTask(
     grpc::CallbackServerContext* context, const v1::StartTaskRequest* request,
     v1::StartTaskResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const TaskRequest decoded, Decode(call, *request));
         RETURN_IF_ERROR(
             dependencies_.peers.catalog->GetDatastore(call, decoded.datastore)
@@ -146,14 +153,25 @@ grpc::ServerUnaryReactor* TaskServiceImpl::StartTask(
       });
 }
 
+absl::Status TaskServiceImpl::CheckReach(const Call& call,
+                                         const TaskName& name) {
+  if (call.caller.scope.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const VersionedTask found,
+                   dependencies_.tasks->Get(call, name.datastore, name.id));
+  const TaskRequest& request = found.task.request;
+  return CheckInScope(call.caller.scope,
+                      ResourceOf(request.datastore, request.options));
+}
+
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* TaskServiceImpl::AnswerWithTask(
     grpc::CallbackServerContext* context, const Request* request,
     Response* response, TaskCall task_call) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(const TaskName name,
                          TaskNameFromProto("name", request->name()));
+        RETURN_IF_ERROR(CheckReach(call, name));
         ASSIGN_OR_RETURN(
             const VersionedTask task,
             (dependencies_.tasks->*task_call)(call, name.datastore, name.id));
@@ -171,29 +189,38 @@ grpc::ServerUnaryReactor* TaskServiceImpl::GetTask(
 grpc::ServerUnaryReactor* TaskServiceImpl::ListTasks(
     grpc::CallbackServerContext* context, const v1::ListTasksRequest* request,
     v1::ListTasksResponse* response) {
-  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
-    ASSIGN_OR_RETURN(const TaskQuery query, Decode(*request));
-    ASSIGN_OR_RETURN(
-        ListPage<Task> page,
-        dependencies_.tasks->List(query, request->active_only(),
-                                  {.page_size = request->page_size(),
-                                   .page_token = request->page_token()}));
-    for (const Task& task : page.items) {
-      *response->add_tasks() = ToProto(task, 0);
-    }
-    response->set_next_page_token(std::move(page.next_page_token));
-    return absl::OkStatus();
-  });
+  return dispatcher_->Serve(
+      context, request, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const TaskQuery query, Decode(*request));
+        ASSIGN_OR_RETURN(
+            ListPage<Task> page,
+            dependencies_.tasks->List(query, request->active_only(),
+                                      {.page_size = request->page_size(),
+                                       .page_token = request->page_token()}));
+        for (const Task& task : page.items) {
+          // A page does not have what tells the resource.
+          const absl::Status reach =
+              CheckReach(call, {task.request.datastore, task.id});
+          if (absl::IsPermissionDenied(reach) || absl::IsNotFound(reach)) {
+            continue;
+          }
+          RETURN_IF_ERROR(reach);
+          *response->add_tasks() = ToProto(task, 0);
+        }
+        response->set_next_page_token(std::move(page.next_page_token));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerWriteReactor<v1::WatchTaskResponse>* TaskServiceImpl::WatchTask(
     grpc::CallbackServerContext* context, const v1::WatchTaskRequest* request) {
   return dispatcher_->ServeServerStream<v1::WatchTaskResponse>(
-      context,
+      context, request,
       [this, text = request->name(), after = request->after_log_sequence()](
           const Call& call,
           MessageWriter<v1::WatchTaskResponse>& messages) -> absl::Status {
         ASSIGN_OR_RETURN(const TaskName name, TaskNameFromProto("name", text));
+        RETURN_IF_ERROR(CheckReach(call, name));
         const auto take = [&messages](const VersionedTask& task,
                                       const std::vector<LogLine>& lines) {
           v1::WatchTaskResponse response;
@@ -211,21 +238,24 @@ grpc::ServerWriteReactor<v1::WatchTaskResponse>* TaskServiceImpl::WatchTask(
 grpc::ServerUnaryReactor* TaskServiceImpl::ListTaskLog(
     grpc::CallbackServerContext* context, const v1::ListTaskLogRequest* request,
     v1::ListTaskLogResponse* response) {
-  return dispatcher_->Serve(context, [=, this](const Call&) -> absl::Status {
-    ASSIGN_OR_RETURN(const TaskName name,
-                     TaskNameFromProto("name", request->name()));
-    const size_t limit =
-        request->page_size() == 0
-            ? kMaxPageSize
-            : std::min<size_t>(request->page_size(), kMaxPageSize);
-    ASSIGN_OR_RETURN(
-        const std::vector<LogLine> lines,
-        dependencies_.tasks->ReadLog(name.datastore, name.id,
-                                     request->after_sequence(), limit));
-    for (const LogLine& line : lines) *response->add_lines() = ToProto(line);
-    response->set_done(lines.size() < limit);
-    return absl::OkStatus();
-  });
+  return dispatcher_->Serve(
+      context, request, [=, this](const Call& call) -> absl::Status {
+        ASSIGN_OR_RETURN(const TaskName name,
+                         TaskNameFromProto("name", request->name()));
+        RETURN_IF_ERROR(CheckReach(call, name));
+        const size_t limit =
+            request->page_size() == 0
+                ? kMaxPageSize
+                : std::min<size_t>(request->page_size(), kMaxPageSize);
+        ASSIGN_OR_RETURN(
+            const std::vector<LogLine> lines,
+            dependencies_.tasks->ReadLog(name.datastore, name.id,
+                                         request->after_sequence(), limit));
+        for (const LogLine& line : lines)
+          *response->add_lines() = ToProto(line);
+        response->set_done(lines.size() < limit);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* TaskServiceImpl::CancelTask(
@@ -249,7 +279,7 @@ grpc::ServerUnaryReactor* TaskServiceImpl::ResumeTask(
 grpc::ServerWriteReactor<v1::PlanPruneResponse>* TaskServiceImpl::PlanPrune(
     grpc::CallbackServerContext* context, const v1::PlanPruneRequest* request) {
   return dispatcher_->ServeServerStream<v1::PlanPruneResponse>(
-      context,
+      context, request,
       [this, options = request->options()](
           const Call& call,
           MessageWriter<v1::PlanPruneResponse>& messages) -> absl::Status {
@@ -264,8 +294,9 @@ grpc::ServerUnaryReactor* TaskServiceImpl::SimulatePrune(
     grpc::CallbackServerContext* context,
     const v1::SimulatePruneRequest* request,
     v1::SimulatePruneResponse* response) {
-  return dispatcher_->Serve(
-      context, [=](const Call&) { return Simulate(*request, *response); });
+  return dispatcher_->Serve(context, request, [=](const Call&) {
+    return Simulate(*request, *response);
+  });
 }
 
 grpc::ServerUnaryReactor* TaskServiceImpl::GetVerifyState(
@@ -273,7 +304,7 @@ grpc::ServerUnaryReactor* TaskServiceImpl::GetVerifyState(
     const v1::GetVerifyStateRequest* request,
     v1::GetVerifyStateResponse* response) {
   return dispatcher_->Serve(
-      context, [=, this](const Call& call) -> absl::Status {
+      context, request, [=, this](const Call& call) -> absl::Status {
         ASSIGN_OR_RETURN(
             const std::string datastore,
             DatastoreNameFromProto("datastore", request->datastore()));

@@ -12,6 +12,7 @@
 #include "services/maintenance/engine/prune_run.h"
 #include "services/maintenance/engine/sweep_session.h"
 #include "services/maintenance/engine/task_frontend.h"
+#include "services/maintenance/rpc/task_wire.h"
 
 namespace cairn::maintenance {
 
@@ -29,7 +30,7 @@ class TaskServiceImpl final : public v1::TaskService::CallbackService {
   explicit TaskServiceImpl(const Dependencies& dependencies)
       : dispatcher_(dependencies.dispatcher), dependencies_(dependencies) {}
 
-  // Administrators. A server that drains starts nothing and ends watches.
+  // Operators. A server that drains starts nothing and ends watches.
   static std::vector<AuthorizationRow> Authorization();
 
   grpc::ServerUnaryReactor* StartTask(grpc::CallbackServerContext* context,
@@ -72,6 +73,10 @@ class TaskServiceImpl final : public v1::TaskService::CallbackService {
       v1::GetVerifyStateResponse* response) override;
 
  private:
+  // PermissionDenied (OUT_OF_SCOPE): the task is about what lies outside of
+  // the caller's scope.
+  absl::Status CheckReach(const Call& call, const TaskName& name);
+
   // Of one task by its name; the answer is the task as it is then.
   using TaskCall = absl::StatusOr<VersionedTask> (TaskFrontend::*)(
       const Call& call, const std::string& datastore, const Uuid& id);

@@ -50,6 +50,10 @@ absl::StatusOr<DecodedOptions> FromProto(const v1::TaskOptions& proto);
 absl::StatusOr<PruneRunOptions> FromProto(const v1::PruneOptions& proto);
 absl::StatusOr<PruneOptions> FromProto(const v1::KeepOptions& proto);
 
+// The resource that a task or job is about, by its options as rows keep them.
+// Where they do not tell: the whole datastore.
+std::string ResourceOf(std::string_view datastore, std::string_view options);
+
 v1::TaskResult ToProto(const RunResult& result);
 v1::PruneResult ToProto(const PruneRunResult& result);
 v1::PruneAction ToProto(PruneAction action);

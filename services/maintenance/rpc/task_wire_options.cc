@@ -211,6 +211,17 @@ absl::StatusOr<DecodedOptions> FromProto(const v1::TaskOptions& proto) {
   return decoded;
 }
 
+std::string ResourceOf(std::string_view datastore, std::string_view options) {
+  std::string whole = absl::StrCat("datastores/", datastore);
+  v1::TaskOptions proto;
+  if (!proto.ParseFromArray(options.data(), static_cast<int>(options.size()))) {
+    return whole;
+  }
+  if (proto.has_prune()) return proto.prune().scope();
+  if (proto.has_verify()) return proto.verify().scope();
+  return whole;
+}
+
 absl::StatusOr<RunOptions> ProtoTaskCodec::DecodeOptions(
     TaskKind kind, std::string_view options) const {
   v1::TaskOptions proto;

@@ -57,6 +57,18 @@ TEST(TaskWireTest, OptionsSurviveTheirRow) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(TaskWireTest, OptionsTellWhatATaskIsAbout) {
+  ASSERT_OK_AND_ASSIGN(const DecodedOptions prune, FromProto(Prune()));
+  EXPECT_EQ(ResourceOf("main", prune.bytes), "datastores/main/namespaces/a");
+  ASSERT_OK_AND_ASSIGN(const DecodedOptions verify, FromProto(Verify()));
+  EXPECT_EQ(ResourceOf("main", verify.bytes), Verify().verify().scope());
+  ASSERT_OK_AND_ASSIGN(const DecodedOptions gc, FromProto(Gc()));
+  for (const std::string& bytes :
+       {gc.bytes, std::string(), std::string("\xff\xff")}) {
+    EXPECT_EQ(ResourceOf("main", bytes), "datastores/main");
+  }
+}
+
 TEST(TaskWireTest, DefaultsOfAGcAreNoLimits) {
   ASSERT_OK_AND_ASSIGN(const DecodedOptions decoded, FromProto(Gc()));
   const auto& gc = std::get<GcRunOptions>(decoded.options);

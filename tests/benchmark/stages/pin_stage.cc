@@ -114,7 +114,7 @@ class Store {
   }
 
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "benchmark"}};
+      .caller = {CallerKind::kLocal, CallerRole::kIngest, "benchmark"}};
   const SessionRef session_ = {.datastore = {Uuid{{0xd5, 1}}, 1},
                                .session = Uuid{{0x5e, 1}},
                                .epoch = 1};

@@ -54,7 +54,7 @@ void BM_Publish(benchmark::State& state) {
                                          runs->get(), &clock, random, &metrics);
   CHECK_OK(engine.status());
   LocalIndexClient client(engine->get(), {.kind = CallerKind::kLocal,
-                                          .role = CallerRole::kService,
+                                          .role = CallerRole::kIngest,
                                           .principal = "benchmark"});
   const DatastoreRef datastore = client.GetDatastore({}, "default")->ref;
   const BuiltArchive archive = BuildArchive("disk.img", 1000, 1);

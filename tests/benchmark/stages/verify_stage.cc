@@ -183,7 +183,7 @@ class Store {
   }
 
   const Call call_ = {
-      .caller = {CallerKind::kLocal, CallerRole::kService, "benchmark"}};
+      .caller = {CallerKind::kLocal, CallerRole::kIngest, "benchmark"}};
   const DatastoreRef datastore_ = {Uuid{{0xd5, 1}}, 1};
   TempDir directory_;
   SystemClock clock_;

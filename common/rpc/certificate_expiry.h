@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace cairn {
+
+// When the first of the certificates in a PEM file ends. FailedPrecondition:
+// the file cannot be read, or has no certificate.
+absl::StatusOr<absl::Time> FirstExpiry(const std::string& pem_file);
+
+}  // namespace cairn

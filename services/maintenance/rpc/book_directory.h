@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "common/rpc/token_directory.h"
+#include "services/maintenance/engine/token_book.h"
+
+namespace cairn::maintenance {
+
+// The directory of a process that keeps the tokens itself. Thread-safe.
+class BookDirectory final : public TokenDirectory {
+ public:
+  // `book` outlives the directory.
+  explicit BookDirectory(const TokenBook* book) : book_(book) {}
+
+  void Find(std::string_view token, Done done) override {
+    done(book_->Find(token));
+  }
+
+ private:
+  const TokenBook* const book_;
+};
+
+}  // namespace cairn::maintenance
