@@ -19,9 +19,9 @@ from client import Client, model, when_available
 from gc_case import (BUSY, DAMAGED, DEFAULT, INTERRUPTED, REFUSED,
                      GcCase)
 from pack_file import flip_bit, pack_files, records_of
+from parted_suite import put_proxies
 from proxy import CountingProxy
 from pumps import PausedWrite
-from suite import Suite
 
 CODE = grpc.StatusCode
 GROUP = f"{DEFAULT}/groups/vm/open"
@@ -182,36 +182,14 @@ class OldIndex(GcCase):
         self.stop(self.suite)
 
 
-class PartedSuite(Suite):
-    """Four processes, of which each finds each other by a proxy of its own."""
-
-    PAIRS = [("ingest", "index"), ("ingest", "chunk_storage"),
-             ("ingest", "maintenance"), ("maintenance", "index"),
-             ("maintenance", "chunk_storage")]
-    proxies = {}  # "caller-server" -> CountingProxy
-
-    def command(self, name):
-        command = super().command(name)
-        for pair, proxy in self.proxies.items():
-            caller, _, server = pair.partition("-")
-            option = f"--{server.replace('_', '-')}="
-            if caller == name:
-                command = [option + proxy.target if part.startswith(option)
-                           else part for part in command]
-        return command
-
-
 class Partition(GcCase):
 
     split = True
 
     def new_suite(self, split=False, data=None, start=True, **options):
         suite = super().new_suite(split, data, start=False, **options)
-        suite.__class__ = PartedSuite
-        suite.proxies = {
-            f"{caller}-{server}": CountingProxy(
-                self, suite.socket(server), self.folder, f"{caller}-{server}")
-            for caller, server in PartedSuite.PAIRS}
+        put_proxies(suite, lambda target, name: CountingProxy(
+            self, target, self.folder, name))
         suite.start()
         self.door = CountingProxy(self, suite.target, self.folder, "client")
         return suite

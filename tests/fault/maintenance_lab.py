@@ -14,18 +14,14 @@ the oracle reads those itself (tests/harness/live_bytes.py). With --fault=power
 each pause begins with a power cut. Exits with 1 on any complaint.
 """
 
-import collections
 import contextlib
-import datetime
 import hashlib
 import itertools
-import json
 import os
 import pathlib
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,6 +32,7 @@ sys.path.insert(0, str(HERE.parent / "harness"))
 
 from cli import Cli  # noqa: E402
 from client import Client  # noqa: E402
+from commands import Commands  # noqa: E402
 from lab_main import run_lab  # noqa: E402
 from live_bytes import check_live  # noqa: E402
 from loop_disk import LoopDisk  # noqa: E402
@@ -69,7 +66,7 @@ def block(number):
             random.Random(number).randbytes(BLOCK_BYTES))
 
 
-class Lab:
+class Lab(Commands):
 
     def __init__(self, options):
         self.options = options
@@ -82,19 +79,15 @@ class Lab:
             data = os.path.join(self.disk.path, "data")
         self.suite = Suite(binaries_from(options.binaries), data, self.folder,
                            split=options.split, lease_seconds=LEASE_SECONDS)
-        self.cairn = Cli(self.suite.binaries["cairn"], self.suite.target,
-                         self.folder)
+        super().__init__(Cli(self.suite.binaries["cairn"], self.suite.target,
+                             self.folder), COMMAND_SECONDS)
         if options.split:
             self.cairn.environment["CAIRN_MAINTENANCE_SERVER"] = (
                 self.suite.socket("maintenance"))
         self.oracle = TrashOracle()
-        self.stopping = threading.Event()
         # From just before a power cut on answers count as never received: a
         # sync may then return without an error and nothing be on the disk.
         self.dark = False
-        self.complaints = []
-        self.tally = collections.Counter()
-        self.running = set()  # commands
         # Who changes snapshots of a group otherwise than by a backup.
         self.groups = {group: threading.Lock() for group in GROUPS}
         self.seconds_since_1970 = itertools.count(1_700_000_000)
@@ -104,30 +97,8 @@ class Lab:
 
     def cairn_run(self, *arguments):
         """(exit code or None when dark, parsed stdout or {}, stderr)"""
-        with self.cairn.start(*arguments, "--output-format=json") as process:
-            self.running.add(process)
-            try:
-                out, err = process.communicate(timeout=COMMAND_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, err = process.communicate()
-                self.complain(f"cairn {arguments} hangs: {err[-500:]}")
-            self.running.discard(process)
-        code = process.returncode
-        err = err.decode()
-        self.tally[arguments[0], code] += 1
-        if code < 0 and code != -signal.SIGKILL:
-            self.complain(f"cairn {arguments} crashed with {code}: {err}")
-        try:
-            told = json.loads(out)
-        except ValueError:
-            told = {}
+        code, told, err = self.call(*arguments)
         return (None if self.dark else code), told, err
-
-    def complain(self, text):
-        if len(self.complaints) < 20:
-            self.complaints.append(text)
-        self.stopping.set()
 
     def expect(self, what, code, err, *codes):
         """A command's exit code is one of these, or it was disturbed."""
@@ -146,21 +117,6 @@ class Lab:
 
     # --- a pause ---
 
-    def listing(self):
-        """(names of listed snapshots, {name in trash: end of its time})"""
-        found = []
-        for option in ((), ("--trash",)):
-            code, told, err = self.cairn_run("snapshot", "list", "--recursive",
-                                             *option)
-            if code != 0:
-                raise RuntimeError(f"no list: {code} {err}")
-            found.append(told["snapshots"])
-        listed, trash = found
-        return ({one["name"] for one in listed}, {
-            one["name"]: datetime.datetime.fromisoformat(
-                one["trash_until"].replace("Z", "+00:00")).timestamp()
-            for one in trash})
-
     def await_idle(self):
         """Until no task runs any more."""
         deadline = time.monotonic() + COMMAND_SECONDS
@@ -174,21 +130,9 @@ class Lab:
 
     def restore(self, name, archive):
         """Complaints."""
-        group, _, moment = name.partition("/groups/")[2].partition(
-            "/snapshots/")
         size, digest = self.oracle.archives(name)[archive]
-        with self.cairn.start("restore", f"{group}/{moment}", archive, "-",
-                              RETRY) as process:
-            self.running.add(process)
-            hasher, got = hashlib.sha256(), 0
-            while piece := process.stdout.read(1 << 20):
-                hasher.update(piece)
-                got += len(piece)
-            err = process.stderr.read().decode()
-            self.running.discard(process)
-        code = process.returncode
-        self.tally["restore", code] += 1
-        if code == 0 and (got, hasher.hexdigest()) != (size, digest):
+        code, got, found, err = self.restore_digest(name, archive, RETRY)
+        if code == 0 and (got, found) != (size, digest):
             return [f"wrong bytes: {name} {archive}: {got} of {size}"]
         if code == 0 or self.dark:
             return []
