@@ -27,6 +27,9 @@ namespace {
 // before the source must stop.
 constexpr uint64_t kLongestFlushInterval = StreamSource::kBufferBytes / 2;
 constexpr size_t kMaxArchives = 256;
+// Of one run. A sweep fences only what stood still for longer than a lease
+// lasts, so a third in a row tells of something that does not pass.
+constexpr int kMaxSessions = 3;
 constexpr char kWriteChunksFeature[] = "write-chunks";
 constexpr char kWriteRangesFeature[] = "write-ranges";
 
@@ -48,6 +51,20 @@ model::v1::ArchiveKind ToProtoKind(ArchiveKind kind) {
   return model::v1::ARCHIVE_KIND_UNSPECIFIED;
 }
 
+// Whether a new session can do what this one was refused: nothing but the
+// session is gone, and all that was sent can be read once more.
+bool MayStartOver(const absl::Status& failure, const BackupRequest& request) {
+  if (!HasReason(failure, reason::kSessionFenced) &&
+      !HasReason(failure, reason::kBaseGone)) {
+    return false;
+  }
+  // What is relative to a base is so to that one alone.
+  if (request.changes.base.has_value()) return false;
+  return std::none_of(
+      request.archives.begin(), request.archives.end(),
+      [](const ArchiveSpec& spec) { return spec.source == SourceKind::kPipe; });
+}
+
 }  // namespace
 
 absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
@@ -59,6 +76,24 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
   }
   ASSIGN_OR_RETURN(base_sizes_, FindBaseSizes(request, *environment_.catalog,
                                               *environment_.budget));
+  absl::StatusOr<BackupReport> report = OpenAndRun(request);
+  BackupRequest anew = request;
+  anew.resume.resume = false;
+  for (int sessions = 1; sessions < kMaxSessions && !report.ok() &&
+                         MayStartOver(report.status(), request);
+       ++sessions) {
+    if (environment_.notice != nullptr) {
+      (*environment_.notice)(absl::StrCat(
+          report.status().message(),
+          "; a new session starts, and reuses what is still there"));
+    }
+    report = OpenAndRun(anew);
+  }
+  return report;
+}
+
+absl::StatusOr<BackupReport> BackupRun::OpenAndRun(
+    const BackupRequest& request) {
   SessionOpener opener(environment_.remote, environment_.budget,
                        environment_.notice, random_);
   ASSIGN_OR_RETURN(const SessionOpener::Opened opened, opener.Open(request));

@@ -38,8 +38,10 @@ struct BackupReport {
 
 // One backup: a session from its opening to the published snapshot. If it
 // fails, the session is ended (best effort), unless its snapshot may be
-// there. The file that lets another process go on is there as long as the
-// session may be. One thread.
+// there. A session that was fenced, or whose base is gone (SESSION_FENCED,
+// BASE_GONE), is followed by a new one, of three at most, if no archive comes
+// from stdin and none is written as changes. The file that lets another
+// process go on is there as long as the session may be. One thread.
 class BackupRun {
  public:
   struct Environment {
@@ -68,6 +70,7 @@ class BackupRun {
  private:
   absl::StatusOr<std::unique_ptr<Source>> OpenSource(
       const ArchiveSpec& spec, const BackupRequest& request) const;
+  absl::StatusOr<BackupReport> OpenAndRun(const BackupRequest& request);
   absl::StatusOr<BackupReport> RunSession(const model::v1::Session& session,
                                           const BackupRequest& request,
                                           SessionFile* file);

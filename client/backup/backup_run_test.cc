@@ -24,7 +24,9 @@
 namespace cairn::client {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr uint64_t kMiB = 1024 * 1024;
@@ -200,11 +202,42 @@ TEST_P(BackupRunTest, AnInterruptBeforeTheFinishAbortsTheSession) {
   EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
 }
 
-TEST_P(BackupRunTest, AFencedSessionEndsTheRun) {
+TEST_P(BackupRunTest, AFencedSessionIsFollowedByANewOne) {
+  const std::string content = RandomBytes(4 * kMiB);
   server_.SetFaults({.write_cuts = 1, .max_cut_bytes = kMiB});
   on_wait_ = [this] { server_.FenceSessions(); };
-  EXPECT_THAT(Run({File("a.raw", RandomBytes(4 * kMiB))}),
-              HasReasonCode(reason::kSessionFenced));
+  ASSERT_OK(Run({File("a.raw", content), File("b.blob", "b")}));
+  EXPECT_EQ(server_.Published("a.raw")->content, content);
+  EXPECT_EQ(server_.Published("b.blob")->content, "b");
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("a new session starts")));
+}
+
+TEST_P(BackupRunTest, ASessionWhoseBaseIsGoneIsFollowedByANewOne) {
+  const std::string content = RandomBytes(kMiB);
+  server_.SetFaults({.gone_bases = 2});
+  ASSERT_OK(Run({File("a.raw", content)}));
+  EXPECT_EQ(server_.Published("a.raw")->content, content);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("base is gone"),
+                                    HasSubstr("base is gone")));
+}
+
+TEST_P(BackupRunTest, AThirdSessionThatIsRefusedIsTheLast) {
+  server_.SetFaults({.gone_bases = 1'000'000});
+  EXPECT_THAT(Run({File("a.raw", "abc")}), HasReasonCode(reason::kBaseGone));
+  EXPECT_EQ(notices_.size(), 2u);
+  EXPECT_EQ(server_.NewestSessionState(), model::v1::SESSION_STATE_ABORTED);
+}
+
+TEST_P(BackupRunTest, WhatCameFromStdinCannotStartOver) {
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  ASSERT_OK(WriteFully(fds[1], "pipe", "abc", Interrupt()));
+  close(fds[1]);
+  server_.SetFaults({.gone_bases = 1});
+  EXPECT_THAT(Run({*ArchiveSpec::Parse("dump.raw:-")}, fds[0]),
+              HasReasonCode(reason::kBaseGone));
+  EXPECT_THAT(notices_, IsEmpty());
+  close(fds[0]);
 }
 
 TEST_P(BackupRunTest, AMissingSourceIsToldBeforeASessionIsOpened) {

@@ -27,6 +27,9 @@ constexpr ReasonRow kReasons[] = {
     {reason::kArchiveOpen, kExitBusy, "wait a minute and try again"},
     {reason::kSessionFenced, kExitBusy,
      "run the backup again; what was sent is reused if it is still there"},
+    {reason::kBaseGone, kExitRefused,
+     "run the backup again, with the group's newest snapshot as --base if it "
+     "named one"},
     {reason::kDraining, kExitUnreachable,
      "the server is stopping; try again when it is back"},
     {reason::kStorageFull, kExitError,

@@ -42,6 +42,7 @@ TEST(ExitCodeTest, AReasonSaysMore) {
   EXPECT_EQ(with(reason::kNotEmpty), 14);
   EXPECT_EQ(with(reason::kNotOwner), 12);
   EXPECT_EQ(with(reason::kRecordDamaged), 13);
+  EXPECT_EQ(with(reason::kBaseGone), 14);
   EXPECT_EQ(with(reason::kDraining), 75);
   EXPECT_EQ(with(kLocalIo), 74);
   EXPECT_EQ(with(kPublishUnknown), 130);

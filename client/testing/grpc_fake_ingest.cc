@@ -248,6 +248,11 @@ class FakeIngest::Backup final : public BackupService::Service {
                         expected.name() + " is not as expected");
         }
       }
+      if (State::Take(&state_->faults.gone_bases)) {
+        session.state = model::v1::SESSION_STATE_ABORTED;
+        return ToGrpcStatus(WithReason(
+            absl::FailedPreconditionError("base is gone"), reason::kBaseGone));
+      }
       Publish(session);
     }
     if (session.state != model::v1::SESSION_STATE_PUBLISHED) {

@@ -31,8 +31,11 @@ class FakeIngest {
     uint64_t gone_at_durable = 0;
     int unavailable_calls = 0;  // unary calls that fail without an effect
     int lost_answers = 0;       // finishes that succeed and say UNAVAILABLE
-    absl::Status open_error;    // of OpenSession
-    absl::Status read_error;    // of reads, after their header
+    // FinishSession refuses so many sessions, whose base is gone, and ends
+    // them.
+    int gone_bases = 0;
+    absl::Status open_error;  // of OpenSession
+    absl::Status read_error;  // of reads, after their header
     // Bytes of an archive that are refused when they are to be reused from
     // the base, with their chunk: (offset, length) each. Of WriteRanges, when
     // they are taken from it.
