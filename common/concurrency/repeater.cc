@@ -5,12 +5,8 @@
 
 namespace cairn {
 
-Repeater::Repeater(absl::Duration period, Executor* executor,
-                   const Clock* clock, absl::AnyInvocable<void()> run)
-    : period_(period),
-      executor_(executor),
-      clock_(clock),
-      run_(std::move(run)) {}
+Repeater::Repeater(Executor* executor, Round round)
+    : executor_(executor), round_(std::move(round)) {}
 
 Repeater::~Repeater() { Stop(); }
 
@@ -24,20 +20,28 @@ void Repeater::Stop() {
     stopped_ = true;
     timer = timer_;
   }
+  stop_.Cancel();
   if (timer != 0) executor_->Cancel(timer);
 }
 
 void Repeater::Schedule(absl::Duration delay) {
   absl::MutexLock lock(&mutex_);
   if (stopped_) return;
-  timer_ = executor_->ScheduleAfter(delay, [this] { RunOnce(); });
+  timer_ = executor_->ScheduleAfter(delay, [this] { RunRound(); });
 }
 
-void Repeater::RunOnce() {
-  const absl::Duration start = clock_->Monotonic();
-  run_();
-  const absl::Duration taken = clock_->Monotonic() - start;
-  Schedule(std::max(period_, taken * ((1 - kMaxShare) / kMaxShare)));
+void Repeater::RunRound() { Schedule(round_(stop_)); }
+
+Repeater::Round SparingRound(absl::Duration period, const Clock* clock,
+                             absl::AnyInvocable<void()> work) {
+  return [period, clock, work = std::move(work)](
+             const CancellationToken& /*stop*/) mutable -> absl::Duration {
+    const absl::Duration start = clock->Monotonic();
+    work();
+    const absl::Duration taken = clock->Monotonic() - start;
+    return std::max(period,
+                    taken * ((1 - kMaxShareOfRounds) / kMaxShareOfRounds));
+  };
 }
 
 }  // namespace cairn

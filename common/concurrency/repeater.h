@@ -4,45 +4,53 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/concurrency/cancellation.h"
 #include "common/concurrency/executor.h"
 #include "common/time/clock.h"
 
 namespace cairn {
 
-// Does the same again and again on an executor, one at a time. Thread-safe.
+// Does the same again and again on an executor, one round at a time.
+// Thread-safe.
 class Repeater {
  public:
-  // What takes long is done more seldom, so that it keeps a thread busy for
-  // at most this share of the time.
-  static constexpr double kMaxShare = 0.05;
+  // One round; returns the time from its end to the start of the next. Stop
+  // cancels `stop`.
+  using Round =
+      absl::AnyInvocable<absl::Duration(const CancellationToken& stop)>;
 
-  // `period`: from the end of one run to the start of the next. `executor`
-  // and `clock` outlive the repeater.
-  Repeater(absl::Duration period, Executor* executor, const Clock* clock,
-           absl::AnyInvocable<void()> run);
+  // `executor` outlives the repeater.
+  Repeater(Executor* executor, Round round);
   // As Stop.
   ~Repeater();
   Repeater(const Repeater&) = delete;
   Repeater& operator=(const Repeater&) = delete;
 
-  // Schedules the first run at once. Call it once.
+  // Schedules the first round at once. Call it once.
   void Start();
-  // Waits for the end of a running run, and starts no other. Idempotent. Not
-  // to be called from the executor's tasks.
+  // Cancels a running round, waits for its end, and starts no other.
+  // Idempotent. Not to be called from the executor's tasks.
   void Stop();
 
  private:
-  void RunOnce();
+  void RunRound();
   void Schedule(absl::Duration delay);
 
-  const absl::Duration period_;
   Executor* const executor_;
-  const Clock* const clock_;
-  absl::AnyInvocable<void()> run_;  // by one run at a time
+  Round round_;  // by one round at a time
+  CancellationToken stop_;
 
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+// What takes long is done more seldom: of the time at most this share.
+inline constexpr double kMaxShareOfRounds = 0.05;
+
+// A round that does `work` and waits for `period`, or as much longer as keeps
+// it below kMaxShareOfRounds. `clock` outlives the round.
+Repeater::Round SparingRound(absl::Duration period, const Clock* clock,
+                             absl::AnyInvocable<void()> work);
 
 }  // namespace cairn

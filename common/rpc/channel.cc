@@ -173,4 +173,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(
       std::move(interceptors));
 }
 
+absl::StatusOr<std::shared_ptr<grpc::Channel>> CreatePeerChannel(
+    const std::string& service, const std::string& target, const TlsFiles& tls,
+    std::shared_ptr<const RpcMethodTable> methods) {
+  return CreateChannel({.target = target,
+                        .tls_ca_file = tls.ca,
+                        .tls_cert_file = tls.cert,
+                        .tls_key_file = tls.key,
+                        .tls_service = service,
+                        .methods = std::move(methods)});
+}
+
 }  // namespace cairn

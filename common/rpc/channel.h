@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/metrics/rpc_metrics.h"
+#include "common/rpc/tls_files.h"
 
 namespace cairn {
 
@@ -50,5 +51,11 @@ struct ChannelOptions {
 // files. FailedPrecondition: a TLS file cannot be used.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(
     const ChannelOptions& options);
+
+// A channel from one service of the suite to another, `service`, at `target`.
+// Errors as above.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> CreatePeerChannel(
+    const std::string& service, const std::string& target, const TlsFiles& tls,
+    std::shared_ptr<const RpcMethodTable> methods);
 
 }  // namespace cairn

@@ -82,15 +82,21 @@ TEST(DispatcherTest, ADamagedTraceIsNotHandedOnAndANewOneBegins) {
   }
 }
 
+// A channel that counts its calls in `registry`.
+std::unique_ptr<::cairn::testing::v1::EchoService::Stub> NewCountingStub(
+    const Suite& suite, MetricRegistry* registry) {
+  const auto channel =
+      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
+                     .methods = CountPeerMethods(
+                         {"cairn.testing.v1.EchoService"}, registry)});
+  EXPECT_OK(channel);
+  return ::cairn::testing::v1::EchoService::NewStub(*channel);
+}
+
 TEST(ClientCallTest, CountsOnAChannelWithMetrics) {
   Suite suite;
   MetricRegistry registry;
-  ASSERT_OK_AND_ASSIGN(
-      const auto channel,
-      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
-                     .methods = CountPeerMethods(
-                         {"cairn.testing.v1.EchoService"}, &registry)}));
-  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  const auto stub = NewCountingStub(suite, &registry);
   EchoRequest request;
   EchoResponse response;
   ASSERT_OK(Echo(suite, *stub, request, &response));
@@ -115,12 +121,7 @@ TEST(ClientCallTest, CountsOnAChannelWithMetrics) {
 TEST(ClientCallTest, ACallThatIsLeftCountsAsCancelled) {
   Suite suite;
   MetricRegistry registry;
-  ASSERT_OK_AND_ASSIGN(
-      const auto channel,
-      CreateChannel({.target = absl::StrCat("127.0.0.1:", suite.port()),
-                     .methods = CountPeerMethods(
-                         {"cairn.testing.v1.EchoService"}, &registry)}));
-  const auto stub = ::cairn::testing::v1::EchoService::NewStub(channel);
+  const auto stub = NewCountingStub(suite, &registry);
   {
     ClientCall client({}, suite.clock(), absl::Seconds(60));
     const auto stream = stub->EchoStream(client.context());

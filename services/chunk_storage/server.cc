@@ -112,15 +112,15 @@ absl::Status ChunkStorageServer::Start(ServiceContext& context) {
   RETURN_IF_ERROR(context.AddGrpcService(sweep_service_.get(),
                                          v1::SweepService::service_full_name(),
                                          SweepServiceImpl::Authorization()));
+  const auto show = [this, failing = false]() mutable {
+    const absl::Status shown = repository_->ShowFigures();
+    if (!shown.ok() && !failing) {
+      LOG(WARNING) << "figures of the store are not shown error=" << shown;
+    }
+    failing = !shown.ok();
+  };
   figures_ = std::make_unique<Repeater>(
-      kFiguresPeriod, context.executor(), context.clock(),
-      [this, failing = false]() mutable {
-        const absl::Status shown = repository_->ShowFigures();
-        if (!shown.ok() && !failing) {
-          LOG(WARNING) << "figures of the store are not shown error=" << shown;
-        }
-        failing = !shown.ok();
-      });
+      context.executor(), SparingRound(kFiguresPeriod, context.clock(), show));
   figures_->Start();
   context.AddReadinessProbe("disk", [this] { return repository_->Health(); });
   return absl::OkStatus();

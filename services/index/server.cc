@@ -113,15 +113,15 @@ absl::Status IndexServer::Start(ServiceContext& context) {
                                          v1::SweepService::service_full_name(),
                                          SweepServiceImpl::Authorization()));
   // A store that has met an error answers nothing any more.
+  const auto show = [this, failing = false]() mutable {
+    const absl::Status shown = engine_->figures().Show();
+    if (!shown.ok() && !failing) {
+      LOG(WARNING) << "figures of datastores are not shown error=" << shown;
+    }
+    failing = !shown.ok();
+  };
   figures_ = std::make_unique<Repeater>(
-      kFiguresPeriod, context.executor(), context.clock(),
-      [this, failing = false]() mutable {
-        const absl::Status shown = engine_->figures().Show();
-        if (!shown.ok() && !failing) {
-          LOG(WARNING) << "figures of datastores are not shown error=" << shown;
-        }
-        failing = !shown.ok();
-      });
+      context.executor(), SparingRound(kFiguresPeriod, context.clock(), show));
   figures_->Start();
   context.AddReadinessProbe("database",
                             [this] { return engine_->CheckHealth(); });

@@ -25,17 +25,6 @@ struct GrpcPeers {
   std::unique_ptr<GrpcTokenClient> tokens;
 };
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
-    const std::string& service, const std::string& address, const TlsFiles& tls,
-    std::shared_ptr<const RpcMethodTable> methods) {
-  return CreateChannel({.target = address,
-                        .tls_ca_file = tls.ca,
-                        .tls_cert_file = tls.cert,
-                        .tls_key_file = tls.key,
-                        .tls_service = service,
-                        .methods = std::move(methods)});
-}
-
 // A question that a peer answers with OK or NotFound while it works.
 constexpr absl::Duration kProbeTimeout = absl::Seconds(1);
 constexpr char kProbedDatastore[] = "default";
@@ -171,12 +160,13 @@ std::vector<std::unique_ptr<Service>> BuildServices(
                           "cairn.maintenance.v1.TokenService"},
                          context.metrics());
     ASSIGN_OR_RETURN(const auto index,
-                     Connect("index", peers.index, tls, methods));
+                     CreatePeerChannel("index", peers.index, tls, methods));
     ASSIGN_OR_RETURN(
         const auto chunks,
-        Connect("chunk_storage", peers.chunk_storage, tls, methods));
-    ASSIGN_OR_RETURN(const auto maintenance,
-                     Connect("maintenance", peers.maintenance, tls, methods));
+        CreatePeerChannel("chunk_storage", peers.chunk_storage, tls, methods));
+    ASSIGN_OR_RETURN(
+        const auto maintenance,
+        CreatePeerChannel("maintenance", peers.maintenance, tls, methods));
     clients->index = std::make_unique<GrpcIndexClient>(index, context.clock());
     clients->chunks =
         std::make_unique<GrpcChunkClient>(chunks, context.clock());

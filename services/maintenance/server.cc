@@ -65,19 +65,6 @@ struct GrpcPeers {
   std::unique_ptr<GrpcStoreSweepClient> store_sweeps;
 };
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
-    const std::string& service, const std::string& target, const TlsFiles& tls,
-    std::shared_ptr<const RpcMethodTable> methods) {
-  ChannelOptions options;
-  options.target = target;
-  options.tls_ca_file = tls.ca;
-  options.tls_cert_file = tls.cert;
-  options.tls_key_file = tls.key;
-  options.tls_service = service;
-  options.methods = std::move(methods);
-  return CreateChannel(options);
-}
-
 }  // namespace
 
 MaintenanceServer::MaintenanceServer(const Options& options,
@@ -367,10 +354,10 @@ std::vector<std::unique_ptr<Service>> BuildServices(
          "cairn.chunk_storage.v1.SweepService"},
         context.metrics());
     ASSIGN_OR_RETURN(const auto index,
-                     Connect("index", peers.index, tls, methods));
+                     CreatePeerChannel("index", peers.index, tls, methods));
     ASSIGN_OR_RETURN(
         const auto chunks,
-        Connect("chunk_storage", peers.chunk_storage, tls, methods));
+        CreatePeerChannel("chunk_storage", peers.chunk_storage, tls, methods));
     clients->index = std::make_unique<GrpcIndexClient>(index, context.clock());
     clients->chunks =
         std::make_unique<GrpcChunkClient>(chunks, context.clock());

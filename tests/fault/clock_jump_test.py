@@ -38,7 +38,7 @@ def _until(year):
 class ClockSuite(Suite):
     """Each process has a clock of its own."""
 
-    library = None
+    preload = None
 
     def clock(self, name):
         return pathlib.Path(self.sockets, f"clock-{name}")
@@ -51,7 +51,7 @@ class ClockSuite(Suite):
             file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
     def command(self, name):
-        return ["env", f"LD_PRELOAD={self.library}",
+        return ["env", f"LD_PRELOAD={self.preload}",
                 f"CAIRN_TEST_CLOCK={self.clock(name)}",
                 *super().command(name)]
 
@@ -64,10 +64,10 @@ class OneClock(Case):
         self.random = case.make_random()
         self.suite = self.new_suite(split=True, start=False)
         self.suite.__class__ = ClockSuite
-        self.suite.library = os.path.abspath(os.path.join(
+        self.suite.preload = os.path.abspath(os.path.join(
             os.environ.get("CAIRN_BINARIES", "."),
             "tests/harness/libwall_clock.so"))
-        self.assertTrue(os.path.exists(self.suite.library))
+        self.assertTrue(os.path.exists(self.suite.preload))
         for name in SERVICES:
             self.suite.set_clock(name, 0)
         self.suite.start()

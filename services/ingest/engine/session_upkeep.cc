@@ -48,49 +48,37 @@ bool IsAway(const absl::Status& error) {
 
 }  // namespace
 
+SessionUpkeep::SessionUpkeep(const Options& options,
+                             const Dependencies& dependencies)
+    : options_(options),
+      dependencies_(dependencies),
+      repeater_(dependencies.executor, [this](const CancellationToken& stop) {
+        return RunRound(stop);
+      }) {}
+
 SessionUpkeep::~SessionUpkeep() { Stop(); }
 
-void SessionUpkeep::Start() { Schedule(absl::ZeroDuration()); }
+void SessionUpkeep::Start() { repeater_.Start(); }
 
-void SessionUpkeep::Stop() {
-  Executor::TimerId timer = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_) return;
-    stopped_ = true;
-    timer = timer_;
-  }
-  stop_.Cancel();
-  if (timer != 0) dependencies_.executor->Cancel(timer);
-}
+void SessionUpkeep::Stop() { repeater_.Stop(); }
 
-void SessionUpkeep::Schedule(absl::Duration delay) {
-  absl::MutexLock lock(&mutex_);
-  if (stopped_) return;
-  timer_ = dependencies_.executor->ScheduleAfter(delay,
-                                                 [this] { RunAndSchedule(); });
-}
-
-void SessionUpkeep::RunAndSchedule() {
+absl::Duration SessionUpkeep::RunRound(const CancellationToken& stop) {
   LogFields fields;
   SetTraceFields(ToTraceParent(NewTrace()), &fields);
   const LogScope scope(&fields);
   Call call{.caller = {.kind = CallerKind::kLocal,
                        .role = CallerRole::kIngest,
                        .principal = "ingest@service"}};
-  call.cancellation = &stop_;
+  call.cancellation = &stop;
   const absl::Status result = Run(call);
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_) return;
-    // Every further failure of the same kind says nothing new.
-    if (!result.ok() && !failing_) {
-      LOG(WARNING) << "upkeep of sessions failed, it is repeated error="
-                   << result;
-    }
-    failing_ = !result.ok();
+  if (stop.cancelled()) return options_.period;
+  // Every further failure of the same kind says nothing new.
+  if (!result.ok() && !failing_) {
+    LOG(WARNING) << "upkeep of sessions failed, it is repeated error="
+                 << result;
   }
-  Schedule(options_.period);
+  failing_ = !result.ok();
+  return options_.period;
 }
 
 absl::Status SessionUpkeep::Run(const Call& call) {

@@ -5,12 +5,11 @@
 #include <set>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/executor.h"
+#include "common/concurrency/repeater.h"
 #include "common/model/call.h"
 #include "common/model/uuid.h"
 #include "common/time/clock.h"
@@ -47,8 +46,7 @@ class SessionUpkeep {
     Executor* executor = nullptr;
   };
 
-  SessionUpkeep(const Options& options, const Dependencies& dependencies)
-      : options_(options), dependencies_(dependencies) {}
+  SessionUpkeep(const Options& options, const Dependencies& dependencies);
   // As Stop.
   ~SessionUpkeep();
 
@@ -68,20 +66,17 @@ class SessionUpkeep {
   absl::Status EndAbandoned(const Call& call, const std::string& datastore,
                             uint64_t count);
   absl::Status CancelManifests(const Call& call, const std::string& datastore);
-  void RunAndSchedule();
-  void Schedule(absl::Duration delay);
+  // Returns the time until the next.
+  absl::Duration RunRound(const CancellationToken& stop);
 
   const Options options_;
   const Dependencies dependencies_;
-  CancellationToken stop_;
   // By datastore: open sessions that the last round found without a lease.
   // Only of datastores that are near their limit, and as many as that.
   std::map<std::string, std::set<Uuid>> without_lease_;
+  bool failing_ = false;  // the last round that was scheduled
 
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  bool failing_ ABSL_GUARDED_BY(mutex_) = false;
-  Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
+  Repeater repeater_;
 };
 
 }  // namespace cairn::ingest

@@ -19,64 +19,49 @@ constexpr int kMaxPages = 1000;
 
 CoordinatorRounds::CoordinatorRounds(const Options& options,
                                      const Dependencies& dependencies)
-    : options_(options), dependencies_(dependencies) {}
+    : options_(options),
+      dependencies_(dependencies),
+      repeater_(dependencies.executor, [this](const CancellationToken& stop) {
+        return RunRound(stop);
+      }) {}
 
 CoordinatorRounds::~CoordinatorRounds() { Stop(); }
 
-void CoordinatorRounds::Start() { Schedule(absl::ZeroDuration()); }
+void CoordinatorRounds::Start() { repeater_.Start(); }
 
-void CoordinatorRounds::Stop() {
-  Executor::TimerId timer = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_) return;
-    stopped_ = true;
-    timer = timer_;
-  }
-  stop_.Cancel();
-  if (timer != 0) dependencies_.executor->Cancel(timer);
-}
+void CoordinatorRounds::Stop() { repeater_.Stop(); }
 
 absl::Status CoordinatorRounds::last_result() const {
   absl::MutexLock lock(&mutex_);
   return last_result_;
 }
 
-void CoordinatorRounds::Schedule(absl::Duration delay) {
-  absl::MutexLock lock(&mutex_);
-  if (stopped_) return;
-  timer_ = dependencies_.executor->ScheduleAfter(delay,
-                                                 [this] { RunAndSchedule(); });
-}
-
-void CoordinatorRounds::RunAndSchedule() {
-  const absl::Status result = RunRound();
-  absl::Duration delay = options_.period;
+absl::Duration CoordinatorRounds::RunRound(const CancellationToken& stop) {
+  const absl::Status result = DoRound(stop);
   {
     absl::MutexLock lock(&mutex_);
     last_result_ = result;
-    if (stopped_) return;
-    if (result.ok()) {
-      if (failures_ > 0) {
-        LOG(INFO) << "background round works again failures=" << failures_;
-      }
-      failures_ = 0;
-    } else {
-      // Every further failure of the same kind is only counted.
-      if (failures_ == 0) {
-        LOG(WARNING) << "background round failed, it is repeated error="
-                     << result;
-      }
-      delay = options_.first_backoff * (int64_t{1} << std::min(failures_, 20));
-      delay = std::min(delay, options_.max_backoff);
-      ++failures_;
-    }
   }
-  if (!result.ok()) dependencies_.metrics->round_failures.Increment();
-  Schedule(delay);
+  if (result.ok()) {
+    if (failures_ > 0) {
+      LOG(INFO) << "background round works again failures=" << failures_;
+    }
+    failures_ = 0;
+    return options_.period;
+  }
+  if (stop.cancelled()) return options_.period;
+  // Every further failure of the same kind is only counted.
+  if (failures_ == 0) {
+    LOG(WARNING) << "background round failed, it is repeated error=" << result;
+  }
+  const absl::Duration delay =
+      options_.first_backoff * (int64_t{1} << std::min(failures_, 20));
+  ++failures_;
+  dependencies_.metrics->round_failures.Increment();
+  return std::min(delay, options_.max_backoff);
 }
 
-absl::Status CoordinatorRounds::RunRound() {
+absl::Status CoordinatorRounds::DoRound(const CancellationToken& stop) {
   LogFields fields;
   SetTraceFields(ToTraceParent(NewTrace()), &fields);
   const LogScope scope(&fields);
@@ -85,7 +70,7 @@ absl::Status CoordinatorRounds::RunRound() {
                  .role = CallerRole::kMaintenance,
                  .principal = "maintenance@service"};
   call.deadline = dependencies_.clock->Now() + options_.timeout;
-  call.cancellation = &stop_;
+  call.cancellation = &stop;
   absl::Status result = dependencies_.coordinator->SaveExpiries();
   result.Update(PushTouchFloors(call));
   return result;
@@ -98,7 +83,7 @@ absl::Status CoordinatorRounds::PushTouchFloors(const Call& call) {
     ASSIGN_OR_RETURN(ListPage<Datastore> datastores,
                      dependencies_.catalog->ListDatastores(call, request));
     for (const Datastore& datastore : datastores.items) {
-      RETURN_IF_ERROR(stop_.Check());
+      RETURN_IF_ERROR(call.cancellation->Check());
       dependencies_.metrics->ShowDatastore(datastore.name);
       // One datastore in trouble keeps no other from its floor.
       result.Update(

@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/executor.h"
+#include "common/concurrency/repeater.h"
 #include "common/model/call.h"
 #include "common/time/clock.h"
 #include "services/index/client/catalog_client.h"
@@ -51,21 +52,20 @@ class CoordinatorRounds {
   absl::Status last_result() const;
 
  private:
-  void RunAndSchedule();
-  absl::Status RunRound();
+  // Returns the time until the next.
+  absl::Duration RunRound(const CancellationToken& stop);
+  absl::Status DoRound(const CancellationToken& stop);
   absl::Status PushTouchFloors(const Call& call);
-  void Schedule(absl::Duration delay);
 
   const Options options_;
   const Dependencies dependencies_;
-  CancellationToken stop_;
+  int failures_ = 0;  // in a row; of the round that runs
 
   mutable absl::Mutex mutex_;
   absl::Status last_result_ ABSL_GUARDED_BY(mutex_) =
       absl::UnavailableError("no background round has ended yet");
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
-  int failures_ ABSL_GUARDED_BY(mutex_) = 0;  // in a row
+
+  Repeater repeater_;
 };
 
 }  // namespace cairn::maintenance

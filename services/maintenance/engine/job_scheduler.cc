@@ -25,53 +25,39 @@ JobScheduler::JobScheduler(const Options& options,
                            const Dependencies& dependencies, Start start)
     : options_(options),
       dependencies_(dependencies),
-      start_(std::move(start)) {}
+      start_(std::move(start)),
+      repeater_(dependencies.executor, [this](const CancellationToken& stop) {
+        return RunRound(stop);
+      }) {}
 
 JobScheduler::~JobScheduler() { Stop(); }
 
-void JobScheduler::Begin() { Schedule(absl::ZeroDuration()); }
+void JobScheduler::Begin() { repeater_.Start(); }
 
-void JobScheduler::Stop() {
-  Executor::TimerId timer = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_) return;
-    stopped_ = true;
-    timer = timer_;
-  }
-  stop_.Cancel();
-  if (timer != 0) dependencies_.executor->Cancel(timer);
-}
+void JobScheduler::Stop() { repeater_.Stop(); }
 
-void JobScheduler::Schedule(absl::Duration delay) {
-  absl::MutexLock lock(&mutex_);
-  if (stopped_) return;
-  timer_ = dependencies_.executor->ScheduleAfter(delay,
-                                                 [this] { RunAndSchedule(); });
-}
-
-void JobScheduler::RunAndSchedule() {
-  const absl::Time event = RunRound();
+absl::Duration JobScheduler::RunRound(const CancellationToken& stop) {
+  const absl::Time event = RunJobs(stop);
   DropOldTasks();
   const absl::Time now = dependencies_.clock->Now();
   const absl::Duration into_period =
       (now - absl::UnixEpoch()) % options_.alignment;
   const absl::Time next =
       std::min(event, now + options_.alignment - into_period);
-  Schedule(std::max(kMinDelay, next - now));
+  return std::max(kMinDelay, next - now);
 }
 
-absl::Time JobScheduler::RunRound() {
+absl::Time JobScheduler::RunJobs(const CancellationToken& stop) {
   Call call;
   call.caller = {.kind = CallerKind::kLocal,
                  .role = CallerRole::kMaintenance,
                  .principal = "maintenance@service"};
   call.deadline = dependencies_.clock->Now() + options_.timeout;
-  call.cancellation = &stop_;
+  call.cancellation = &stop;
   absl::Time next = absl::InfiniteFuture();
   const std::vector<StoredJob> jobs = dependencies_.jobs->All();
   for (const StoredJob& stored : jobs) {
-    if (stop_.cancelled()) break;
+    if (stop.cancelled()) break;
     NoteEnd(stored);
     next = std::min(next, RunJob(call, stored));
   }

@@ -4,14 +4,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/concurrency/cancellation.h"
 #include "common/concurrency/executor.h"
+#include "common/concurrency/repeater.h"
 #include "common/model/call.h"
 #include "common/model/uuid.h"
 #include "common/time/clock.h"
@@ -72,11 +71,11 @@ class JobScheduler {
  private:
   using Key = std::pair<std::string, std::string>;  // datastore, id
 
-  void Schedule(absl::Duration delay);
-  void RunAndSchedule();
+  // Returns the time until the next.
+  absl::Duration RunRound(const CancellationToken& stop);
   // The instant of the next event that is known.
-  absl::Time RunRound();
-  // As RunRound, of one job.
+  absl::Time RunJobs(const CancellationToken& stop);
+  // As RunJobs, of one.
   absl::Time RunJob(const Call& call, const StoredJob& stored);
   void StartJob(const Call& call, const StoredJob& stored, absl::Time event);
   void NoteEnd(const StoredJob& stored);
@@ -86,7 +85,6 @@ class JobScheduler {
 
   const Options options_;
   const Dependencies dependencies_;
-  CancellationToken stop_;
 
   // Of the round that runs; rounds do not overlap.
   Start start_;
@@ -94,9 +92,7 @@ class JobScheduler {
   std::map<Key, absl::Duration> failing_since_;
   absl::Duration next_drop_time_;  // monotonic
 
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  Executor::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
+  Repeater repeater_;
 };
 
 }  // namespace cairn::maintenance
