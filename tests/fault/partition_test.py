@@ -19,8 +19,6 @@ STRANGERS = ("index", "chunk_storage")
 # give a connection up, and than a lease lasts.
 SHORT_SECONDS, LONG_SECONDS = 5, 60
 LEASE_SECONDS = 20
-# Its lease was lost to a sweep: the backup is to be run again.
-FENCED = 11
 PARTED = 2  # of the 28, in the test run
 LOST_SHARE = 0.1
 BITS_A_SECOND = 16_000_000
@@ -59,7 +57,6 @@ class Partitions(NetCase):
 
     @unittest.skipUnless(case.SOAK, "in the soak run")
     def test_each_pair_is_parted_for_longer_than_anybody_waits(self):
-        self.load.allowed["backup"] = {FENCED}
         self.parted(self.drawn(), LONG_SECONDS)
 
     def test_who_never_speak_are_parted(self):
