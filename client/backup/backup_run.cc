@@ -87,6 +87,7 @@ absl::StatusOr<BackupReport> BackupRun::Run(const BackupRequest& request) {
           report.status().message(),
           "; a new session starts, and reuses what is still there"));
     }
+    environment_.problems->Clear();
     report = OpenAndRun(anew);
   }
   return report;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -219,6 +220,25 @@ TEST_P(BackupRunTest, ASessionWhoseBaseIsGoneIsFollowedByANewOne) {
   EXPECT_EQ(server_.Published("a.raw")->content, content);
   EXPECT_THAT(notices_, ElementsAre(HasSubstr("base is gone"),
                                     HasSubstr("base is gone")));
+}
+
+TEST_P(BackupRunTest, OnlyProblemsOfTheLastSessionAreTold) {
+  const ArchiveSpec spec = File("a.raw", RandomBytes(4 * kMiB));
+  int writes = 0, second = 0;
+  on_progress_ = [&](const TransferProgress& progress) {
+    if (progress.done || writes > 0) return;
+    ++writes;
+    const timeval past[2] = {{.tv_sec = ++second}, {.tv_sec = second}};
+    EXPECT_EQ(utimes(spec.path.c_str(), past), 0);
+  };
+  ASSERT_OK(Run({spec}));
+  ASSERT_EQ(problems_.count(), 1u) << "the file was written while it was read";
+  problems_.Clear();
+  writes = 0;
+  server_.SetFaults({.gone_bases = 1});
+  ASSERT_OK(Run({spec}));
+  EXPECT_EQ(writes, 1);
+  EXPECT_EQ(problems_.count(), 0u);
 }
 
 TEST_P(BackupRunTest, AThirdSessionThatIsRefusedIsTheLast) {

@@ -18,6 +18,11 @@ class ProblemLog {
     ++count_;
     if (texts_.size() < kMaxKept) texts_.push_back(std::move(text));
   }
+  // What was told is done again, from the start.
+  void Clear() {
+    count_ = 0;
+    texts_.clear();
+  }
   uint64_t count() const { return count_; }
   const std::vector<std::string>& texts() const { return texts_; }
 
