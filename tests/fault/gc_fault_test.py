@@ -16,8 +16,7 @@ import case
 from case import wait_until
 from chunks import read_entries
 from client import Client, model, when_available
-from gc_case import (DAMAGED, DEFAULT, INTERRUPTED, REFUSED,
-                     GcCase)
+from gc_case import DAMAGED, DEFAULT, INTERRUPTED, REFUSED, GcCase
 from pack_file import flip_bit, pack_files, records_of
 from parted_suite import put_proxies
 from proxy import CountingProxy
@@ -482,8 +481,8 @@ class Writers(GcCase):
         out, err = backup.communicate(timeout=60)
         self.assertEqual(backup.returncode, 0, err)
         self.assertIn(b"a new session starts", err)
-        self.assert_intact()
         self.listed[json.loads(out)["snapshot"]["name"]] = content
+        self.assert_intact()
         self.assert_quiet_gc_is_exact()
 
     def test_a_client_stands_still_beyond_its_lease_and_goes_on(self):
