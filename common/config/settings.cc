@@ -248,10 +248,14 @@ absl::Status Settings::ReadFile(const std::string& path) {
 }
 
 absl::StatusOr<SettingChanges> Settings::Reload(
-    const std::function<absl::Status()>& validate) {
+    const std::function<absl::Status()>& validate,
+    const std::function<absl::Status()>& apply) {
   std::vector<std::function<void()>> undo;
   for (const auto& setting : settings_) undo.push_back(setting->save());
   absl::StatusOr<SettingChanges> changes = TryReload(validate);
+  if (changes.ok() && apply) {
+    if (absl::Status applied = apply(); !applied.ok()) changes = applied;
+  }
   if (!changes.ok()) {
     for (const std::function<void()>& restore : undo) restore();
   }

@@ -90,11 +90,12 @@ class Settings {
 
   // After a Parse that gave kRun: reads the file again, with the flags and the
   // environment of then, into the fields. A field whose setting takes effect
-  // at a restart only keeps its value. After an error, which is one of Parse
-  // or of `validate`, all fields are as they were. `validate` looks at the
-  // fields.
+  // at a restart only keeps its value. After an error, which is one of Parse,
+  // of `validate` or of `apply`, all fields are as they were. `validate` looks
+  // at the fields; `apply`, which comes last, takes them over.
   absl::StatusOr<SettingChanges> Reload(
-      const std::function<absl::Status()>& validate);
+      const std::function<absl::Status()>& validate,
+      const std::function<absl::Status()>& apply = nullptr);
 
   // Asked for with --check-config: the caller validates its options and
   // exits. kRun is returned so that it gets there.

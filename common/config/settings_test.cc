@@ -246,6 +246,23 @@ TEST_F(SettingsTest, AReloadIsRefusedWhereTheWholeWouldNotBeValid) {
   EXPECT_EQ(fields_.name, "long");
 }
 
+TEST_F(SettingsTest, AReloadThatCannotBeTakenOverChangesNothing) {
+  ASSERT_OK(ParseFile("max-count: 4"));
+  File("max-count: 5");
+  const auto fine = [] { return absl::OkStatus(); };
+  EXPECT_THAT(
+      settings_->Reload(fine,
+                        [this] {
+                          EXPECT_EQ(fields_.count, 5);
+                          return absl::ResourceExhaustedError("threads");
+                        }),
+      StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(fields_.count, 4);
+  // The change is still to be made.
+  ASSERT_OK_AND_ASSIGN(const SettingChanges changes, settings_->Reload(fine));
+  EXPECT_THAT(changes.taken, ElementsAre("max-count"));
+}
+
 TEST_F(SettingsTest, VariablesThatAreNoSettingAreTold) {
   setenv("CAIRN_NMAE", "x", 1);
   setenv("CAIRN_NAME", "x", 1);

@@ -36,6 +36,11 @@ namespace {
 
 // What the health port may hold: its messages have a few bytes.
 constexpr uint64_t kHealthMemoryBytes = uint64_t{16} << 20;
+// Their own, so that readiness is told also while all workers wait for a peer
+// that hangs. A probe takes a second at most, and a service has three or less.
+constexpr int kProbeThreads = 4;
+// What a health check may ask with.
+constexpr int kHealthMessageBytes = 1024;
 // How long a connection without calls may take to end. A client that answers
 // has taken all that was sent to it, so the wait is one round trip.
 constexpr absl::Duration kFarewell = absl::Milliseconds(500);
@@ -130,6 +135,7 @@ class CairnServer::Parts final : public ServiceContext {
   HealthBoard board_;
   HealthService health_;
   std::unique_ptr<ThreadPoolExecutor> workers_;
+  std::unique_ptr<ThreadPoolExecutor> probe_threads_;
   std::unique_ptr<ThreadPoolExecutor> unary_threads_;
   std::unique_ptr<ThreadPoolExecutor> stream_threads_;
   std::unique_ptr<MetricsExposer> exposer_;
@@ -169,6 +175,9 @@ absl::Status CairnServer::Parts::StartThreads() {
                    ThreadPoolExecutor::Create(
                        {.name = "worker",
                         .threads = static_cast<int>(options_.worker_threads)}));
+  ASSIGN_OR_RETURN(
+      probe_threads_,
+      ThreadPoolExecutor::Create({.name = "probe", .threads = kProbeThreads}));
   ASSIGN_OR_RETURN(
       unary_threads_,
       ThreadPoolExecutor::Create(
@@ -210,8 +219,8 @@ absl::Status CairnServer::Parts::StartObservation() {
     ASSIGN_OR_RETURN(exposer_,
                      MetricsExposer::Open(options_.metrics_listen, registry_));
   }
-  monitor_ =
-      std::make_unique<ReadinessMonitor>(&board_, &registry_, workers_.get());
+  monitor_ = std::make_unique<ReadinessMonitor>(&board_, &registry_,
+                                                probe_threads_.get());
   if (!options_.health_listen.empty()) RETURN_IF_ERROR(StartHealthPort());
   return absl::OkStatus();
 }
@@ -223,6 +232,7 @@ absl::Status CairnServer::Parts::StartHealthPort() {
   int port = 0;
   builder.AddListeningPort(options_.health_listen,
                            grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kHealthMessageBytes);
   builder.RegisterService(&health_);
   health_server_ = builder.BuildAndStart();
   if (health_server_ == nullptr || port <= 0) {
@@ -344,12 +354,12 @@ absl::Status CairnServer::Parts::StartUnixListener(const Endpoint& endpoint) {
 absl::Status CairnServer::Parts::Reload(const ServerOptions& options) {
   const Dispatcher::Limits limits = LimitsOf(options);
   RETURN_IF_ERROR(stream_threads_->EnsureThreads(limits.max_streams));
-  unary_threads_->SetQueueLimit(static_cast<size_t>(limits.max_unary_calls));
   for (const auto& service : services_) {
     RETURN_IF_ERROR(WithContext(service->Reload(),
                                 absl::StrCat("service ", service->name())));
   }
   // Last: what a stream needs is there before more of them may come.
+  unary_threads_->SetQueueLimit(static_cast<size_t>(limits.max_unary_calls));
   dispatcher_->SetLimits(limits);
   return absl::OkStatus();
 }
@@ -395,6 +405,7 @@ void CairnServer::Parts::Shutdown() {
   exposer_.reset();
   if (unary_threads_ != nullptr) unary_threads_->Shutdown();
   if (stream_threads_ != nullptr) stream_threads_->Shutdown();
+  if (probe_threads_ != nullptr) probe_threads_->Shutdown();
   if (workers_ != nullptr) workers_->Shutdown();
 }
 

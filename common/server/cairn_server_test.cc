@@ -22,6 +22,7 @@
 #include "common/rpc/fake_token_directory.h"
 #include "common/rpc/library_logs.h"
 #include "common/server/echo_test_service.h"
+#include "common/server/health_board.h"
 #include "common/server/test_certificates.h"
 #include "common/status/reason.h"
 #include "common/status/status_macros.h"
@@ -333,6 +334,72 @@ TEST_F(CairnServerTest, TellsHealthByDependency) {
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   context.TryCancel();
   EXPECT_FALSE(watch->Read(&response));
+}
+
+TEST_F(CairnServerTest, AHealthCheckOfALongNameIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto server, Start({"127.0.0.1:0"}));
+  HealthCheckRequest request;
+  request.set_service(std::string(300, 'x'));
+  for (const uint16_t port : {server->health_port(), server->port()}) {
+    const auto stub = Health::NewStub(Channel({.target = Loopback(port)}));
+    grpc::ClientContext context;
+    const auto watch = stub->Watch(&context, request);
+    HealthCheckResponse response;
+    EXPECT_FALSE(watch->Read(&response));
+    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  // The health port has no room for more.
+  request.set_service(std::string(64 << 10, 'x'));
+  grpc::ClientContext context;
+  HealthCheckResponse response;
+  EXPECT_EQ(
+      Health::NewStub(Channel({.target = Loopback(server->health_port())}))
+          ->Check(&context, request, &response)
+          .error_code(),
+      grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+// A refused watcher that goes away at the same time ends once, not twice.
+TEST_F(CairnServerTest, WatchersOfHealthAreBounded) {
+  ASSERT_OK_AND_ASSIGN(const auto server, Start({"127.0.0.1:0"}));
+  struct Watch {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> reader;
+  };
+  const HealthCheckRequest request;
+  HealthCheckResponse response;
+  std::unique_ptr<Health::Stub> stub;
+  std::vector<std::unique_ptr<Watch>> watches;
+  const auto begin = [&](size_t number) {
+    // A connection has so many streams at most.
+    if (number % 100 == 0) {
+      grpc::ChannelArguments own;
+      own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      stub = Health::NewStub(
+          grpc::CreateCustomChannel(Loopback(server->health_port()),
+                                    grpc::InsecureChannelCredentials(), own));
+    }
+    auto watch = std::make_unique<Watch>();
+    watch->reader = stub->Watch(&watch->context, request);
+    return watch;
+  };
+  for (size_t i = 0; i < HealthBoard::kMaxWatchers; ++i) {
+    watches.push_back(begin(i));
+    ASSERT_TRUE(watches.back()->reader->Read(&response)) << i;
+  }
+  for (size_t i = 0; i < 100; ++i) {
+    const auto refused = begin(i);
+    if (i % 2 == 1) refused->context.TryCancel();
+    EXPECT_FALSE(refused->reader->Read(&response));
+    const grpc::StatusCode code = refused->reader->Finish().error_code();
+    if (i % 2 == 0) {
+      EXPECT_EQ(code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+    }
+  }
+  for (const auto& watch : watches) {
+    watch->context.TryCancel();
+    watch->reader->Finish().ok();
+  }
 }
 
 TEST_F(CairnServerTest, AStreamOutlivesTheAgeOfItsConnection) {

@@ -46,12 +46,18 @@ void ConfigReload::Run() {
 }
 
 absl::StatusOr<SettingChanges> ConfigReload::TakeOver() {
-  ASSIGN_OR_RETURN(SettingChanges changes,
-                   dependencies_.settings->Reload(validate_));
   const ServerOptions& options = *dependencies_.options;
+  const auto apply = [&] { return dependencies_.server->Reload(options); };
+  absl::StatusOr<SettingChanges> changes =
+      dependencies_.settings->Reload(validate_, apply);
+  if (!changes.ok()) {
+    // What was taken over before it failed goes back to what is in the fields
+    // again; threads that were made stay.
+    apply().IgnoreError();
+    return changes;
+  }
   // A level that does not exist has been refused.
   SetLogLevel(ParseLogLevel(options.log_level).value_or(LogLevel::kInfo));
-  RETURN_IF_ERROR(dependencies_.server->Reload(options));
   return changes;
 }
 

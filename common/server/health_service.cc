@@ -21,6 +21,9 @@ HealthCheckResponse::ServingStatus StatusOf(std::optional<bool> serving) {
                   : HealthCheckResponse::NOT_SERVING;
 }
 
+// Of what is asked for; the board's names are a few words.
+constexpr size_t kMaxNameBytes = 256;
+
 // One watching client. Holds itself from Start until OnDone, so that a change
 // of the board may come at any time.
 class WatchCall final : public grpc::ServerWriteReactor<HealthCheckResponse>,
@@ -32,13 +35,18 @@ class WatchCall final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   static WatchCall* Start(HealthBoard* board, std::string service) {
     auto call = std::make_shared<WatchCall>(board, std::move(service));
     call->self_ = call;
-    if (board->Watch(call)) {
-      call->Step();
-    } else {
-      call->Finish(
+    if (call->service_.size() > kMaxNameBytes) {
+      call->Refuse(
+          grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                       absl::StrCat("service has ", call->service_.size(),
+                                    " bytes, allowed are ", kMaxNameBytes)));
+    } else if (!board->Watch(call)) {
+      call->Refuse(
           grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                        absl::StrCat("server has ", HealthBoard::kMaxWatchers,
                                     " watchers of its health")));
+    } else {
+      call->Step();
     }
     return call.get();
   }
@@ -62,6 +70,15 @@ class WatchCall final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   void OnDone() override { self_.reset(); }
 
  private:
+  // In place of the first Step. A cancellation may come beside it.
+  void Refuse(const grpc::Status& status) {
+    {
+      absl::MutexLock lock(&mutex_);
+      finished_ = true;
+    }
+    Finish(status);
+  }
+
   // Does what the state asks for: at most one thing is on its way, and
   // nothing follows Finish. No lock is held while gRPC is called.
   void Step() {

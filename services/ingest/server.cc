@@ -29,6 +29,9 @@ struct GrpcPeers {
 constexpr absl::Duration kProbeTimeout = absl::Seconds(1);
 constexpr char kProbedDatastore[] = "default";
 
+// Renewals are one call each, three in the life of a lease.
+constexpr int kRenewalThreads = 4;
+
 Call ProbeCall(const Clock& clock) {
   return {.caller = {.kind = CallerKind::kLocal,
                      .role = CallerRole::kIngest,
@@ -74,11 +77,15 @@ absl::Status IngestServer::Start(ServiceContext& context) {
                    ThreadPoolExecutor::Create(
                        {.name = "reply",
                         .threads = static_cast<int>(server_->max_streams)}));
+  ASSIGN_OR_RETURN(renewal_executor_,
+                   ThreadPoolExecutor::Create(
+                       {.name = "renewal", .threads = kRenewalThreads}));
   engine_ = std::make_unique<IngestEngine>(
       options_->Engine(),
       IngestEngine::Dependencies{.peers = peers,
                                  .clock = context.clock(),
                                  .executor = context.executor(),
+                                 .renewals = renewal_executor_.get(),
                                  .random = random_,
                                  .metrics = metrics_.get()});
   changes_ =
@@ -140,6 +147,7 @@ void IngestServer::Stop() {
   upkeep_.reset();
   changes_.reset();
   engine_.reset();
+  renewal_executor_.reset();
   reply_executor_.reset();
   metrics_.reset();
 }

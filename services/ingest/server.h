@@ -61,6 +61,7 @@ class IngestServer final : public Service {
   SystemBitGen random_;
   std::unique_ptr<IngestMetrics> metrics_;
   std::unique_ptr<ThreadPoolExecutor> reply_executor_;
+  std::unique_ptr<ThreadPoolExecutor> renewal_executor_;
   std::unique_ptr<IngestEngine> engine_;
   std::unique_ptr<CatalogChanges> changes_;
   std::unique_ptr<SessionUpkeep> upkeep_;

@@ -77,10 +77,6 @@ MaintenanceMetrics::MaintenanceMetrics(MetricRegistry* registry)
       gc_freed_bytes(
           registry->AddCounter("cairn_gc_reclaimed_bytes_total",
                                "Bytes of pack files that gc has freed.")),
-      gc_missing_records(registry->AddGauge(
-          "cairn_gc_missing_records",
-          "Records that snapshots refer to and that are not to be had, as the "
-          "last gc found them.")),
       registry_(registry) {
   for (const TaskKind kind : kTaskKinds) {
     const std::string name(TaskKindName(kind));
@@ -103,11 +99,6 @@ MaintenanceMetrics::MaintenanceMetrics(MetricRegistry* registry)
           {{"kind", std::string(TaskKindName(kind))}, {"phase", phase}});
     }
   }
-  for (const auto& [reason, name] : kLaterReasons) {
-    gc_later_bytes[reason] = &registry->AddGauge(
-        "cairn_gc_later_bytes", "Bytes that the last gc could not free yet.",
-        {{"reason", name}});
-  }
   for (const LeasePurpose purpose : kPurposes) {
     leases_live[purpose] = &registry->AddGauge(
         "cairn_leases_live", "Leases that hold something now.", Label(purpose));
@@ -116,11 +107,29 @@ MaintenanceMetrics::MaintenanceMetrics(MetricRegistry* registry)
   }
 }
 
-void MaintenanceMetrics::ShowLater(const std::vector<LaterBytes>& later) {
-  for (const auto& [reason, gauge] : gc_later_bytes) gauge->Set(0);
-  for (const LaterBytes& bytes : later) {
-    gc_later_bytes.at(bytes.reason)->Set(static_cast<double>(bytes.bytes));
+void MaintenanceMetrics::ShowLater(const std::string& datastore,
+                                   const std::vector<LaterBytes>& later) {
+  for (const auto& [reason, name] : kLaterReasons) {
+    uint64_t total = 0;
+    for (const LaterBytes& bytes : later) {
+      if (bytes.reason == reason) total += bytes.bytes;
+    }
+    registry_
+        ->AddGauge("cairn_gc_later_bytes",
+                   "Bytes that the last gc could not free yet.",
+                   {{"datastore", datastore}, {"reason", name}})
+        .Set(static_cast<double>(total));
   }
+}
+
+void MaintenanceMetrics::ShowMissingRecords(const std::string& datastore,
+                                            uint64_t count) {
+  registry_
+      ->AddGauge("cairn_gc_missing_records",
+                 "Records that snapshots refer to and that are not to be had, "
+                 "as the last gc found them.",
+                 {{"datastore", datastore}})
+      .Set(static_cast<double>(count));
 }
 
 void MaintenanceMetrics::ShowPhase(TaskKind kind, const std::string& from,
@@ -154,12 +163,13 @@ void MaintenanceMetrics::ShowDatastore(const std::string& datastore) {
 }
 
 void MaintenanceMetrics::ShowFailedSnapshots(const std::string& datastore,
-                                             uint64_t count) {
-  registry_
-      ->AddGauge("cairn_verify_failed_snapshots",
-                 "Snapshots that the last verify found damaged.",
-                 {{"datastore", datastore}})
-      .Set(static_cast<double>(count));
+                                             uint64_t count, bool all) {
+  Gauge& shown =
+      registry_->AddGauge("cairn_verify_failed_snapshots",
+                          "Snapshots that the last verify found damaged.",
+                          {{"datastore", datastore}});
+  const auto failed = static_cast<double>(count);
+  if (all || failed > shown.Value()) shown.Set(failed);
 }
 
 void MaintenanceMetrics::ShowVerifyDebt(

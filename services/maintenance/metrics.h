@@ -59,14 +59,13 @@ class MaintenanceMetrics {
   Counter& prune_failed;
   // cairn_gc_reclaimed_bytes_total: of pack files, by all gc runs.
   Counter& gc_freed_bytes;
-  // cairn_gc_missing_records: referred to and not to be had, as
-  // the last gc found them.
-  Gauge& gc_missing_records;
-  // cairn_gc_later_bytes{reason}: what the last gc could not free.
-  std::map<LaterBytes::Reason, Gauge*> gc_later_bytes;
 
-  // As the last gc of any datastore has found it.
-  void ShowLater(const std::vector<LaterBytes>& later);
+  // cairn_gc_later_bytes{datastore,reason}: what its last gc could not free.
+  void ShowLater(const std::string& datastore,
+                 const std::vector<LaterBytes>& later);
+  // cairn_gc_missing_records{datastore}: referred to and not to be had, as its
+  // last gc found them.
+  void ShowMissingRecords(const std::string& datastore, uint64_t count);
   // A task has gone from one phase to another; of none, or of one that is not
   // known: not shown.
   void ShowPhase(TaskKind kind, const std::string& from, const std::string& to);
@@ -76,8 +75,10 @@ class MaintenanceMetrics {
                    absl::Time time);
   // There is such a datastore: its last successes, 0 where there was none.
   void ShowDatastore(const std::string& datastore);
-  // cairn_verify_failed_snapshots{datastore}: of the last verify.
-  void ShowFailedSnapshots(const std::string& datastore, uint64_t count);
+  // cairn_verify_failed_snapshots{datastore}: of the last verify of `all`; one
+  // of a part tells of what it found, and cannot say that the rest is whole.
+  void ShowFailedSnapshots(const std::string& datastore, uint64_t count,
+                           bool all);
   // cairn_verify_never_proved_bytes{datastore} and
   // cairn_verify_oldest_proof_timestamp_seconds{datastore} (0: something was
   // never proved): the verification debt.

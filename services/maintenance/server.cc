@@ -162,14 +162,20 @@ absl::Status MaintenanceServer::OpenTasks(ServiceContext& context,
       kv_.get(),
       task_tables + static_cast<KvTable>(TaskStore::TableNames().size()));
   RETURN_IF_ERROR(sweep_store_->InterruptAll(context.clock()->Now()));
-  ASSIGN_OR_RETURN(tasks_,
-                   TaskRegistry::Open(options_.Tasks(),
-                                      {.clock = context.clock(),
-                                       .executor = context.executor(),
-                                       .store = task_store_.get()},
-                                      [random = NewSystemBitGen()]() mutable {
-                                        return Uuid::Random(random);
-                                      }));
+  ASSIGN_OR_RETURN(
+      tasks_, TaskRegistry::Open(options_.Tasks(),
+                                 {.clock = context.clock(),
+                                  .executor = context.executor(),
+                                  .store = task_store_.get(),
+                                  .on_interrupted =
+                                      [this](TaskKind kind) {
+                                        metrics_->task_runs
+                                            .at({kind, TaskState::kInterrupted})
+                                            ->Increment();
+                                      }},
+                                 [random = NewSystemBitGen()]() mutable {
+                                   return Uuid::Random(random);
+                                 }));
   ASSIGN_OR_RETURN(job_book_, JobBook::Open({}, {.clock = context.clock(),
                                                  .store = task_store_.get()}));
   changes_ = std::make_unique<CatalogChanges>(

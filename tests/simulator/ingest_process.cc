@@ -32,6 +32,7 @@ absl::Status IngestProcess::Open() {
       SmallSteps(), ingest::IngestEngine::Dependencies{.peers = peers_,
                                                        .clock = this,
                                                        .executor = &executor(),
+                                                       .renewals = &executor(),
                                                        .random = random_,
                                                        .metrics = metrics_});
   changes_ = std::make_unique<CatalogChanges>(ingest::ForChanges(peers_, this));

@@ -82,7 +82,7 @@ BackupFrontend::BackupFrontend(const Options& options,
       memory_(options.memory, dependencies.executor),
       registry_(options.sessions, {.peers = dependencies.peers,
                                    .clock = dependencies.clock,
-                                   .executor = dependencies.executor,
+                                   .executor = dependencies.renewals,
                                    .metrics = dependencies.metrics}) {}
 
 Capabilities BackupFrontend::GetCapabilities() const {
@@ -513,8 +513,10 @@ absl::StatusOr<Snapshot> BackupFrontend::Publish(
       ForPeer(call, *dependencies_.clock), session.ref, prepared->sequence);
   if (snapshot.ok()) {
     dependencies_.metrics->sessions_published.Increment();
-    dependencies_.metrics->backup_seconds.Observe(
-        absl::ToDoubleSeconds(dependencies_.clock->Now() - session.open_time));
+    // Index has told when it began, by a clock that may be ahead.
+    const absl::Duration taken = std::max(
+        absl::ZeroDuration(), dependencies_.clock->Now() - session.open_time);
+    dependencies_.metrics->backup_seconds.Observe(absl::ToDoubleSeconds(taken));
     LOG(INFO) << "snapshot published snapshot=" << snapshot->name.ToString()
               << " size_bytes=" << snapshot->size_bytes()
               << " stored_bytes=" << snapshot->stored_bytes;

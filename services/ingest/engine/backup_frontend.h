@@ -72,6 +72,7 @@ class BackupFrontend {
     CatalogChanges* changes = nullptr;
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
+    Executor* renewals = nullptr;  // of leases
     IngestMetrics* metrics = nullptr;
     // What clients are told of; who serves the streams keeps them.
     const Bandwidth* write_bandwidth = nullptr;

@@ -33,6 +33,9 @@ class IngestEngine {
     Peers peers;
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
+    // Renews leases: its threads wait for maintenance and index alone, so that
+    // a store that hangs, for which all of `executor` may wait, ends no lease.
+    Executor* renewals = nullptr;
     absl::BitGenRef random;
     IngestMetrics* metrics = nullptr;
   };
@@ -53,6 +56,7 @@ class IngestEngine {
                                  .changes = &changes_,
                                  .clock = dependencies.clock,
                                  .executor = dependencies.executor,
+                                 .renewals = dependencies.renewals,
                                  .metrics = dependencies.metrics,
                                  .write_bandwidth = &write_bandwidth_,
                                  .read_bandwidth = &read_bandwidth_}),
@@ -61,7 +65,7 @@ class IngestEngine {
                   .clock = dependencies.clock,
                   .executor = dependencies.executor,
                   .metrics = dependencies.metrics},
-                 dependencies.random),
+                 dependencies.renewals, dependencies.random),
         catalog_(options.catalog, dependencies.peers, dependencies.clock,
                  &changes_),
         observer_(dependencies.peers, dependencies.clock) {}

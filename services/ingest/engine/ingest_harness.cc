@@ -48,7 +48,8 @@ IngestEngine& IngestHarness::replica(size_t number) {
                                              .chunks = &gate_,
                                              .leases = lease_gate_.get()},
                                    .clock = &clock_,
-                                   .executor = timers_.get(),
+                                   .executor = executor_.get(),
+                                   .renewals = timers_.get(),
                                    .random = *randoms_.back(),
                                    .metrics = &metrics_}));
   }

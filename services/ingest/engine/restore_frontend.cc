@@ -26,9 +26,10 @@ absl::StatusOr<Archive> FindArchive(const Snapshot& snapshot,
 
 RestoreFrontend::RestoreFrontend(
     const Options& options, const ArchiveReader::Dependencies& dependencies,
-    absl::BitGenRef random)
+    Executor* renewals, absl::BitGenRef random)
     : options_(options),
       dependencies_(dependencies),
+      renewals_(renewals),
       memory_(options.memory, dependencies.executor),
       random_(random) {}
 
@@ -48,7 +49,7 @@ absl::StatusOr<std::unique_ptr<SnapshotLease>> RestoreFrontend::TakeLease(
   }
   return SnapshotLease::Acquire({.leases = dependencies_.peers.leases,
                                  .clock = dependencies_.clock,
-                                 .executor = dependencies_.executor},
+                                 .executor = renewals_},
                                 call, std::move(request));
 }
 

@@ -43,10 +43,10 @@ class RestoreFrontend {
     std::string holder = "ingest";
   };
 
-  // All, and `random`, outlive the frontend.
+  // All, `renewals` (of leases) and `random` outlive the frontend.
   RestoreFrontend(const Options& options,
                   const ArchiveReader::Dependencies& dependencies,
-                  absl::BitGenRef random);
+                  Executor* renewals, absl::BitGenRef random);
 
   // `length` 0: to the end. `call` and its token outlive the reader.
   // NotFound: no such snapshot or archive. OutOfRange: `offset` is beyond
@@ -91,6 +91,7 @@ class RestoreFrontend {
 
   const Options options_;
   const ArchiveReader::Dependencies dependencies_;
+  Executor* const renewals_;
   StreamBudget memory_;
   absl::Mutex mutex_;
   absl::BitGenRef random_ ABSL_GUARDED_BY(mutex_);

@@ -73,7 +73,7 @@ absl::StatusOr<Lease> SessionLeases::Renew(const Call& call,
   Keep(name);
   absl::StatusOr<Lease> lease = dependencies_.leases->Renew(
       ForPeer(call, *dependencies_.clock), name.datastore, name.session);
-  dependencies_.metrics->lease_renewals.Increment();
+  if (lease.ok()) dependencies_.metrics->lease_renewals.Increment();
   if (lease.ok() || !IsLost(lease.status())) return lease;
   dependencies_.metrics->leases_lost.Increment();
   LOG(WARNING) << "session lost its lease session=" << name.session.ToString();

@@ -28,6 +28,12 @@ struct RunScope {
   const std::string& datastore() const { return parent.datastore; }
 };
 
+// All of the datastore.
+inline bool IsWholeDatastore(const RunScope& scope) {
+  return !scope.group.has_value() && scope.parent.path.empty() &&
+         scope.max_depth >= kMaxNamespaceDepth;
+}
+
 struct PruneRunOptions {
   RunScope scope;  // no snapshot
   std::vector<std::string> include;

@@ -15,6 +15,10 @@ namespace {
 // Pages of the list of datastores that one round walks: a million datastores.
 constexpr int kMaxPages = 1000;
 
+bool IsAway(const absl::Status& error) {
+  return absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error);
+}
+
 }  // namespace
 
 CoordinatorRounds::CoordinatorRounds(const Options& options,
@@ -37,11 +41,12 @@ absl::Status CoordinatorRounds::last_result() const {
 }
 
 absl::Duration CoordinatorRounds::RunRound(const CancellationToken& stop) {
-  const absl::Status result = DoRound(stop);
+  const Result done = DoRound(stop);
   {
     absl::MutexLock lock(&mutex_);
-    last_result_ = result;
+    last_result_ = done.common;
   }
+  const absl::Status& result = done.all;
   if (result.ok()) {
     if (failures_ > 0) {
       LOG(INFO) << "background round works again failures=" << failures_;
@@ -61,7 +66,8 @@ absl::Duration CoordinatorRounds::RunRound(const CancellationToken& stop) {
   return std::min(delay, options_.max_backoff);
 }
 
-absl::Status CoordinatorRounds::DoRound(const CancellationToken& stop) {
+CoordinatorRounds::Result CoordinatorRounds::DoRound(
+    const CancellationToken& stop) {
   LogFields fields;
   SetTraceFields(ToTraceParent(NewTrace()), &fields);
   const LogScope scope(&fields);
@@ -71,13 +77,16 @@ absl::Status CoordinatorRounds::DoRound(const CancellationToken& stop) {
                  .principal = "maintenance@service"};
   call.deadline = dependencies_.clock->Now() + options_.timeout;
   call.cancellation = &stop;
-  absl::Status result = dependencies_.coordinator->SaveExpiries();
-  result.Update(PushTouchFloors(call));
+  Result result;
+  result.common = dependencies_.coordinator->SaveExpiries();
+  result.common.Update(PushTouchFloors(call, &result));
+  result.all.Update(result.common);
   return result;
 }
 
-absl::Status CoordinatorRounds::PushTouchFloors(const Call& call) {
-  absl::Status result;
+absl::Status CoordinatorRounds::PushTouchFloors(const Call& call,
+                                                Result* result) {
+  absl::Status common;
   PageRequest request{.page_size = kMaxPageSize};
   for (int page = 0; page < kMaxPages; ++page) {
     ASSIGN_OR_RETURN(ListPage<Datastore> datastores,
@@ -86,13 +95,15 @@ absl::Status CoordinatorRounds::PushTouchFloors(const Call& call) {
       RETURN_IF_ERROR(call.cancellation->Check());
       dependencies_.metrics->ShowDatastore(datastore.name);
       // One datastore in trouble keeps no other from its floor.
-      result.Update(
-          dependencies_.coordinator->PushTouchFloor(call, datastore.name));
+      const absl::Status pushed =
+          dependencies_.coordinator->PushTouchFloor(call, datastore.name);
+      result->all.Update(pushed);
+      if (IsAway(pushed)) common.Update(pushed);
     }
-    if (datastores.next_page_token.empty()) return result;
+    if (datastores.next_page_token.empty()) return common;
     request.page_token = std::move(datastores.next_page_token);
   }
-  return result;
+  return common;
 }
 
 }  // namespace cairn::maintenance

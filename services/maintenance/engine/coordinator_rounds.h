@@ -48,14 +48,20 @@ class CoordinatorRounds {
   // Idempotent. Not to be called from the executor's tasks.
   void Stop();
 
-  // Of the last round that has ended. Unavailable before the first.
+  // Whether the last round that has ended could work: OK also if single
+  // datastores are in trouble, so that others go on. Unavailable before the
+  // first.
   absl::Status last_result() const;
 
  private:
   // Returns the time until the next.
   absl::Duration RunRound(const CancellationToken& stop);
-  absl::Status DoRound(const CancellationToken& stop);
-  absl::Status PushTouchFloors(const Call& call);
+  struct Result {
+    absl::Status all;
+    absl::Status common;  // what is not about one datastore alone
+  };
+  Result DoRound(const CancellationToken& stop);
+  absl::Status PushTouchFloors(const Call& call, Result* result);
 
   const Options options_;
   const Dependencies dependencies_;

@@ -83,6 +83,9 @@ TEST_F(CoordinatorRoundsTest, OneDatastoreInTroubleKeepsNoOtherFromItsFloor) {
   suite_.executor.Run();
   EXPECT_EQ(Floor(suite_.ref), 0u);
   EXPECT_EQ(Floor(other_), 1u);
+  EXPECT_EQ(suite_.metrics.round_failures.Value(), 1);
+  // And the service from neither.
+  EXPECT_THAT(rounds_->last_result(), IsOk());
 }
 
 TEST_F(CoordinatorRoundsTest, AdoptsNumbersThatTheStoreHasSeenAbove) {

@@ -124,7 +124,7 @@ absl::Status GcRun::Mark() {
                       "snapshots cannot be restored whole; start a verify, "
                       "which names them"));
   }
-  metrics_->gc_missing_records.Set(static_cast<double>(marks_.missing_records));
+  metrics_->ShowMissingRecords(asked_.datastore, marks_.missing_records);
   return absl::OkStatus();
 }
 
@@ -327,7 +327,7 @@ absl::StatusOr<GcRunResult> GcRun::End() {
   if (!asked_.validate_only) {
     metrics_->gc_freed_bytes.Increment(
         static_cast<double>(result_.freed_bytes));
-    metrics_->ShowLater(result_.later);
+    metrics_->ShowLater(asked_.datastore, result_.later);
   }
   Info(absl::StrCat(asked_.validate_only ? "would free " : "freed ",
                     result_.freed_bytes, " bytes; packs have ",

@@ -41,7 +41,8 @@ absl::Time TaskLedger::Now() const {
   return absl::FromUnixNanos(absl::ToUnixNanos(clock_->Now()));
 }
 
-absl::Status TaskLedger::Restore() {
+absl::Status TaskLedger::Restore(
+    const std::function<void(TaskKind)>& on_interrupted) {
   std::vector<Task> interrupted;
   RETURN_IF_ERROR(store_->VisitTasks([&](Task task) {
     if (HasEnded(task.state)) {
@@ -67,6 +68,7 @@ absl::Status TaskLedger::Restore() {
     AddLine(entry, {LogLevel::kError, std::string(added.status.message())},
             batch);
     Touch(entry);
+    if (on_interrupted) on_interrupted(added.request.kind);
   }
   if (batch.empty()) return absl::OkStatus();
   LOG(INFO) << "tasks interrupted by a restart count=" << interrupted.size();

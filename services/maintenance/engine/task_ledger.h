@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,10 @@ class TaskLedger {
              const TaskRetention& retention)
       : clock_(clock), store_(store), retention_(retention) {}
 
-  // Takes over what is durable; what had not ended is interrupted, durably.
-  // Call it once, first. DataLoss: a row that cannot be read.
-  absl::Status Restore();
+  // Takes over what is durable; what had not ended is interrupted, durably,
+  // and `on_interrupted`, which may be empty, is told of each. Call it once,
+  // first. DataLoss: a row that cannot be read.
+  absl::Status Restore(const std::function<void(TaskKind)>& on_interrupted);
 
   const TaskTable& table() const { return table_; }
   // NotFound.

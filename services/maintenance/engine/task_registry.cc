@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<TaskRegistry>> TaskRegistry::Open(
   std::unique_ptr<TaskRegistry> registry(
       new TaskRegistry(options, dependencies, std::move(draw_id)));
   absl::MutexLock lock(&registry->mutex_);
-  RETURN_IF_ERROR(registry->ledger_.Restore());
+  RETURN_IF_ERROR(registry->ledger_.Restore(dependencies.on_interrupted));
   RETURN_IF_ERROR(registry->ledger_.DropOld());
   return registry;
 }

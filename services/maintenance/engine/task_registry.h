@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +65,8 @@ class TaskRegistry {
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
     TaskStore* store = nullptr;
+    // Told by Open of each task that a restart has interrupted. May be empty.
+    std::function<void(TaskKind)> on_interrupted = nullptr;
   };
 
   // Takes over what is durable. `draw_id` draws random ids, one call at a

@@ -394,6 +394,8 @@ TEST_F(TaskRegistryTest, ARestartInterruptsWhatHadNotEnded) {
   suite_.kv.Recover();
   suite_.clock.Advance(absl::Minutes(1));
   ASSERT_OK(suite_.Start());
+  EXPECT_THAT(suite_.interrupted,
+              ElementsAre(TaskKind::kGc, TaskKind::kGc, TaskKind::kGc));
   for (const Uuid& id : ids) {
     EXPECT_EQ(Get(id).state, TaskState::kInterrupted);
     EXPECT_EQ(Get(id).end_time, suite_.clock.Now());

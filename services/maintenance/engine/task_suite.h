@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/kv/memory_kv_store.h"
@@ -29,8 +30,14 @@ struct TaskSuite {
   absl::Status Start() {
     tasks.reset();
     jobs.reset();
+    interrupted.clear();
     auto opened = TaskRegistry::Open(
-        options, {.clock = &clock, .executor = &executor, .store = &store},
+        options,
+        {.clock = &clock,
+         .executor = &executor,
+         .store = &store,
+         .on_interrupted =
+             [this](TaskKind kind) { interrupted.push_back(kind); }},
         [this] { return Id(next_id++); });
     if (!opened.ok()) return opened.status();
     tasks = *std::move(opened);
@@ -89,6 +96,7 @@ struct TaskSuite {
   MemoryKvStore kv;
   TaskStore store;
   uint64_t next_id = 1;
+  std::vector<TaskKind> interrupted;  // by the last Start
   std::unique_ptr<TaskRegistry> tasks;
   std::unique_ptr<JobBook> jobs;
 };

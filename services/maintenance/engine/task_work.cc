@@ -60,7 +60,8 @@ absl::StatusOr<RunResult> TaskWork::RunOne(const Uuid& task,
       VerifyRun(options_.verify, dependencies_.peers, task, asked, &control)
           .Run());
   dependencies_.metrics->ShowFailedSnapshots(asked.scope.datastore(),
-                                             result.verified_failed);
+                                             result.verified_failed,
+                                             IsWholeDatastore(asked.scope));
   const RunPeers& peers = dependencies_.peers;
   const absl::StatusOr<VerifyDebt> debt =
       ReadVerifyDebt(MaintenanceCall(peers.clock->Now() + options_.times.call,
