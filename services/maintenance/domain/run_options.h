@@ -30,7 +30,7 @@ struct RunScope {
 
 // All of the datastore.
 inline bool IsWholeDatastore(const RunScope& scope) {
-  return !scope.group.has_value() && scope.parent.path.empty() &&
+  return !scope.group.has_value() && scope.parent.path.is_root() &&
          scope.max_depth >= kMaxNamespaceDepth;
 }
 
