@@ -183,6 +183,9 @@ TEST_F(TokenTest, WhatMakesNoSenseIsWrongUsage) {
             "--never-expires"},
            {"token", "create", "web1", "--role=backup", "--scope=default/"},
            {"token", "create", "web1", "--role=backup", "--scope=/a"},
+           // Not a token for everything, as a variable that is not set.
+           {"token", "create", "web1", "--role=backup", "--scope="},
+           {"token", "create", "web1", "--role=backup", "--scope", ""},
            {"token", "create", "web1", "--role=backup",
             "--scope=datastores/default/groups/vm/1"},
            {"token", "revoke"},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -32,6 +33,18 @@ absl::Status CheckMode(const LocalFile& file) {
           "chmod 600 it, and if others may have read it, make another secret",
           file.path(), st.st_mode & 07777)),
       kLocalIo);
+}
+
+// So that the name of a new file lasts, too.
+absl::Status SyncFolderOf(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  const FileDescriptor fd(
+      open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // One that may not be read can be written to, and not synced.
+  if (!fd.valid()) return absl::OkStatus();
+  if (fsync(fd.get()) != 0) return LocalError(folder, "sync", errno);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -75,6 +88,7 @@ absl::Status NewSecretFile::Write(std::string_view secret) {
     written += static_cast<size_t>(count);
   }
   if (fsync(fd_.get()) != 0) return LocalError(path_, "sync", errno);
+  RETURN_IF_ERROR(SyncFolderOf(path_));
   fd_.Reset();
   return absl::OkStatus();
 }

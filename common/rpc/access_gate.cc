@@ -135,6 +135,10 @@ void AccessGate::FindCaller(const Knock& knock, const CancellationToken& token,
 
 void AccessGate::LookUp(const Knock& knock, std::string_view shown,
                         const CancellationToken& token, Found found) {
+  // Those who must wait for an answer do not keep out those who need not.
+  if (std::optional<absl::StatusOr<Caller>> known = tokens_->FindNow(shown)) {
+    return found(Judge(knock, *std::move(known)));
+  }
   if (lookups_->fetch_add(1) >= options_.max_token_lookups) {
     lookups_->fetch_sub(1);
     return found(WithRetryDelay(

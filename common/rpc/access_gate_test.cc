@@ -294,6 +294,10 @@ TEST(AccessGateTest, LookupsAreBounded) {
   EXPECT_EQ(RetryDelayOf(third), absl::Seconds(1));
   EXPECT_EQ(tokens.asked(), 2);
   EXPECT_THAT(suite.registry().Text(), Counts("token_unavailable", 1));
+  // Who need not wait is not kept out by who must.
+  tokens.Put("t2", CallerRole::kReader);
+  tokens.Know("t2");
+  EXPECT_OK(Ask(suite, *stub, "Bearer t2"));
   // A caller that has gone leaves its question with the directory.
   first.context()->TryCancel();
   EXPECT_FALSE(first.Finish(one->Finish()).ok());

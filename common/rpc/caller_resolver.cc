@@ -13,8 +13,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/model/principal_name.h"
+#include "common/rpc/certificate_expiry.h"
 #include "common/rpc/endpoint.h"
 #include "common/rpc/role_name.h"
+#include "common/time/clock.h"
 
 namespace cairn {
 namespace {
@@ -40,10 +42,11 @@ Caller TlsCaller(CallerRole role, std::string_view name,
 }
 
 Caller CallerFromCertificate(const PeerFacts& peer) {
-  if (peer.spiffe_id.empty()) {
+  if (peer.uri_names.empty()) {
     return TlsCaller(CallerRole::kBackup, peer.common_name, "@tls");
   }
-  std::string_view id = peer.spiffe_id;
+  if (peer.uri_names.size() > 1) return Caller();
+  std::string_view id = peer.uri_names.front();
   constexpr std::string_view kTrustDomain = "spiffe://cairn/";
   if (!id.starts_with(kTrustDomain)) return Caller();
   id.remove_prefix(kTrustDomain.size());
@@ -75,6 +78,9 @@ std::string PeerHost(std::string_view address) {
   if (end == std::string_view::npos) return "";
   return std::string(address.substr(0, end));
 }
+
+// Two kilobytes each.
+constexpr size_t kMaxKnownCertificates = 1024;
 
 std::string FirstProperty(const grpc::AuthContext& auth, const char* name) {
   const auto values = auth.FindPropertyValues(name);
@@ -128,7 +134,8 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
 
 Caller CallerFromPeer(const PeerFacts& peer) {
   if (IsTls(peer)) {
-    return peer.authenticated ? CallerFromCertificate(peer) : Caller();
+    return peer.authenticated && !peer.expired ? CallerFromCertificate(peer)
+                                               : Caller();
   }
   if (IsLoopbackAddress(PeerHost(peer.address))) {
     return Caller{.kind = CallerKind::kLoopback,
@@ -143,6 +150,18 @@ Connection ConnectionFromPeer(const PeerFacts& peer) {
   connection.carries_tokens =
       IsTls(peer) || connection.caller.kind == CallerKind::kLoopback;
   return connection;
+}
+
+bool CallerResolver::IsExpired(const std::string& certificate) const {
+  const absl::Time now = SystemClock().Now();
+  absl::MutexLock lock(&mutex_);
+  if (ends_.size() >= kMaxKnownCertificates) ends_.clear();
+  const auto [known, is_new] = ends_.try_emplace(certificate);
+  if (is_new) {
+    // One that cannot be read counts as one that has ended.
+    known->second = ExpiryOf(certificate).value_or(absl::InfinitePast());
+  }
+  return known->second <= now;
 }
 
 Connection CallerResolver::Resolve(
@@ -160,7 +179,15 @@ Connection CallerResolver::Resolve(
     peer.security_type =
         FirstProperty(*auth, GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
     peer.common_name = FirstProperty(*auth, GRPC_X509_CN_PROPERTY_NAME);
-    peer.spiffe_id = FirstProperty(*auth, GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+    // Not the property of SPIFFE ids: it is left out where there is more than
+    // one URI name, or another one.
+    for (const grpc::string_ref name :
+         auth->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
+      peer.uri_names.emplace_back(name.data(), name.size());
+    }
+    peer.expired =
+        peer.authenticated && IsTls(peer) &&
+        IsExpired(FirstProperty(*auth, GRPC_X509_PEM_CERT_PROPERTY_NAME));
   }
   return ConnectionFromPeer(peer);
 }

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/model/call.h"
 
 namespace grpc {
@@ -23,8 +24,9 @@ struct PeerFacts {
   std::string address;        // "ipv4:127.0.0.1:40000", "fd:12", ...
   std::string security_type;  // "tls", "ssl", "insecure"
   bool authenticated = false;
-  std::string common_name;  // of the certificate; empty if none
-  std::string spiffe_id;    // its one URI name, if it is a SPIFFE id
+  std::string common_name;             // of the certificate; empty if none
+  std::vector<std::string> uri_names;  // of the certificate
+  bool expired = false;                // the certificate is
 };
 
 // The callers behind the unix sockets' file descriptors. gRPC knows such a
@@ -51,7 +53,7 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
                      const std::vector<uint32_t>& allowed_uids);
 
 // The caller behind any other connection:
-//   mutual TLS, URI name
+//   mutual TLS, one URI name
 //     spiffe://cairn/service/NAME      that service  "NAME@service"
 //     spiffe://cairn/ROLE/NAME         that role     "NAME@tls"
 //   mutual TLS, no URI name,
@@ -60,7 +62,8 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
 // A service's NAME is ingest, index, chunk_storage or maintenance; ROLE is
 // reader, backup (or client, another word for it), operator or admin. Another
 // NAME is 1..64 characters of [A-Za-z0-9._-] and starts with a letter or a
-// digit. Whatever else is nobody: kind kNone.
+// digit. Whatever else is nobody: kind kNone; so is who shows a certificate
+// that has ended, as a TLS session can that was begun before and is resumed.
 Caller CallerFromPeer(const PeerFacts& peer);
 
 // What a connection says of the calls on it.
@@ -84,7 +87,13 @@ class CallerResolver {
   Connection Resolve(const grpc::ServerContextBase& context) const;
 
  private:
+  bool IsExpired(const std::string& certificate) const;
+
   const UnixCallers* const unix_callers_;
+  mutable absl::Mutex mutex_;
+  // Of certificates that were shown, PEM; emptied when there are too many.
+  mutable absl::flat_hash_map<std::string, absl::Time> ends_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn

@@ -8,12 +8,13 @@ namespace cairn {
 namespace {
 
 PeerFacts Certificate(const std::string& common_name,
-                      const std::string& spiffe_id) {
-  return PeerFacts{.address = "ipv4:10.0.0.1:4711",
-                   .security_type = "tls",
-                   .authenticated = true,
-                   .common_name = common_name,
-                   .spiffe_id = spiffe_id};
+                      const std::string& uri_name) {
+  PeerFacts peer{.address = "ipv4:10.0.0.1:4711",
+                 .security_type = "tls",
+                 .authenticated = true,
+                 .common_name = common_name};
+  if (!uri_name.empty()) peer.uri_names.push_back(uri_name);
+  return peer;
 }
 
 TEST(CallerFromUidTest, OwnerAndRootAdministerAllowedUsersAreClients) {
@@ -86,10 +87,26 @@ TEST(CallerFromPeerTest, NamesThatCouldMisleadAreNobody) {
         Certificate("web1", "spiffe://cairn/service/backup"),
         Certificate("web1", "spiffe://cairn/ingest/ingest"),
         Certificate("web1", "spiffe://cairn/service/a/b"),
+        Certificate("web1", "urn:uuid:1234"),
+        Certificate("web1", "SPIFFE://cairn/reader/x"),
+        Certificate("web1", "spiffe://cairn"),
         Certificate("web1", "spiffe://cairn/service")}) {
     EXPECT_EQ(CallerFromPeer(peer).kind, CallerKind::kNone)
-        << peer.common_name << " " << peer.spiffe_id;
+        << peer.common_name << " " << peer.uri_names.size();
   }
+  PeerFacts two = Certificate("web1", "spiffe://cairn/reader/web1");
+  two.uri_names.push_back("https://web1.example");
+  EXPECT_EQ(CallerFromPeer(two).kind, CallerKind::kNone);
+}
+
+// As a resumed TLS session shows it: no handshake has looked at it.
+TEST(CallerFromPeerTest, AnExpiredCertificateIsNobody) {
+  PeerFacts peer = Certificate("x", "spiffe://cairn/admin/anna");
+  EXPECT_EQ(CallerFromPeer(peer).role, CallerRole::kAdmin);
+  peer.expired = true;
+  EXPECT_EQ(CallerFromPeer(peer).kind, CallerKind::kNone);
+  // A token counts by itself.
+  EXPECT_TRUE(ConnectionFromPeer(peer).carries_tokens);
 }
 
 TEST(CallerFromPeerTest, TlsWithoutACheckedCertificateIsNobody) {

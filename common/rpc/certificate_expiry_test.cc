@@ -1,6 +1,7 @@
 #include "common/rpc/certificate_expiry.h"
 
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -24,6 +25,11 @@ TEST(CertificateExpiryTest, IsThatOfTheFirstThatEnds) {
   ASSERT_OK_AND_ASSIGN(const absl::Time own,
                        FirstExpiry(authority.Issue("index", "").cert));
   EXPECT_GE(own, expiry - absl::Minutes(1));
+  std::ifstream file(authority.ca_file());
+  const std::string pem(std::istreambuf_iterator<char>(file), {});
+  ASSERT_OK_AND_ASSIGN(const absl::Time same, ExpiryOf(pem));
+  EXPECT_EQ(same, expiry);
+  EXPECT_THAT(ExpiryOf(""), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST(CertificateExpiryTest, AFileWithoutCertificateHasNone) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +67,19 @@ class FakeTokenDirectory final : public TokenDirectory {
     return asked_;
   }
 
+  // Answered at once also while others wait.
+  void Know(const std::string& token) {
+    absl::MutexLock lock(&mutex_);
+    known_.insert(token);
+  }
+
+  std::optional<absl::StatusOr<Caller>> FindNow(
+      std::string_view token) override {
+    absl::MutexLock lock(&mutex_);
+    if (!known_.contains(std::string(token))) return std::nullopt;
+    return answers_.at(std::string(token));
+  }
+
   void Find(std::string_view token, Done done) override {
     absl::StatusOr<Caller> answer = absl::UnauthenticatedError("no such token");
     {
@@ -84,6 +99,7 @@ class FakeTokenDirectory final : public TokenDirectory {
   absl::Mutex mutex_;
   std::map<std::string, absl::StatusOr<Caller>> answers_
       ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> known_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<Done, absl::StatusOr<Caller>>> waiting_
       ABSL_GUARDED_BY(mutex_);
   bool held_ ABSL_GUARDED_BY(mutex_) = false;

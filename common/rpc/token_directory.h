@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -24,6 +25,11 @@ class TokenDirectory {
   // does not tell which. Unavailable: it can not be told now; a token is never
   // taken for good without a directory's word that is younger than a minute.
   virtual void Find(std::string_view token, Done done) = 0;
+
+  // What Find would answer before it returns; nothing if somebody must be
+  // asked, for whom Find is then called. Does not block.
+  virtual std::optional<absl::StatusOr<Caller>> FindNow(
+      std::string_view token) = 0;
 };
 
 }  // namespace cairn

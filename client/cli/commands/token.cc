@@ -25,7 +25,7 @@ using maintenance::v1::Token;
 struct Arguments {
   std::string name;
   std::string role;
-  std::string scope;
+  std::optional<std::string> scope;
   std::optional<std::string> expires_in;
   bool never_expires = false;
   std::string output;
@@ -35,7 +35,10 @@ struct Arguments {
 
 // DATASTORE, DATASTORE/NAMESPACE or a resource name, as a resource name.
 absl::StatusOr<std::string> ParseScope(const std::string& text) {
-  if (text.empty()) return text;
+  if (text.empty()) {
+    return absl::InvalidArgumentError(
+        "--scope is empty; leave it out for a token for everything");
+  }
   if (absl::StartsWith(text, "datastores/")) {
     ASSIGN_OR_RETURN(const NamespaceName name, NamespaceName::Parse(text));
     return name.ToString();
@@ -63,7 +66,9 @@ absl::StatusOr<maintenance::v1::CreateTokenRequest> MakeRequest(
   request.set_request_id(Uuid::Random(context.random()).ToString());
   request.set_name(arguments.name);
   request.set_role(ParseTokenRole(arguments.role));
-  ASSIGN_OR_RETURN(*request.mutable_scope(), ParseScope(arguments.scope));
+  if (arguments.scope.has_value()) {
+    ASSIGN_OR_RETURN(*request.mutable_scope(), ParseScope(*arguments.scope));
+  }
   request.set_never_expires(arguments.never_expires);
   if (arguments.expires_in.has_value()) {
     ASSIGN_OR_RETURN(const int64_t seconds,

@@ -98,17 +98,31 @@ void TokenReplica::Find(std::string_view text, Done done) {
     done(UnknownTokenError());
     return;
   }
-  std::optional<absl::StatusOr<Caller>> caller = FindNow(*proof, done);
+  std::optional<absl::StatusOr<Caller>> caller = FindOrWait(*proof, done);
   if (caller.has_value()) done(*std::move(caller));
 }
 
 std::optional<absl::StatusOr<Caller>> TokenReplica::FindNow(
-    const TokenProof& proof, Done& done) {
+    std::string_view text) {
+  const std::optional<TokenProof> proof = ParseTokenText(text);
+  if (!proof.has_value()) return UnknownTokenError();
   absl::MutexLock lock(&mutex_);
+  return FindKnown(*proof);
+}
+
+std::optional<absl::StatusOr<Caller>> TokenReplica::FindKnown(
+    const TokenProof& proof) {
   if (stopped_) return CannotTell("the server is stopping");
   if (IsTrusted() && table_.Contains(proof.id)) {
     return table_.Find(proof, dependencies_.clock->Now());
   }
+  return std::nullopt;
+}
+
+std::optional<absl::StatusOr<Caller>> TokenReplica::FindOrWait(
+    const TokenProof& proof, Done& done) {
+  absl::MutexLock lock(&mutex_);
+  if (auto known = FindKnown(proof)) return known;
   if (waiting_.size() >= options_.max_waiting) {
     return CannotTell("too many callers wait for that");
   }

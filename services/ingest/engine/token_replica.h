@@ -27,19 +27,19 @@ namespace cairn::ingest {
 
 // A copy of the tokens that maintenance keeps, for a process that does not:
 // refreshed all the time, so that a revoked token is refused within
-// period + the time of two answers, and at once where a token is not known, so
-// that a new one is good as soon as it is told. Fails closed: what was not
-// confirmed within max_age is not trusted.
+// period + two timeouts, that is 5 seconds, and at once where a token is not
+// known, so that a new one is good as soon as it is told. Fails closed: what
+// was not confirmed within max_age is not trusted.
 //
 // Callers with unknown tokens cost maintenance at most one question in
 // min_gap, and wait for it, at most max_waiting of them. Thread-safe.
 class TokenReplica {
  public:
   struct Options {
-    absl::Duration period = absl::Seconds(2);
+    absl::Duration period = absl::Seconds(1);
     absl::Duration min_gap = absl::Seconds(1);  // between starts of refreshes
     // Of one refresh. Ten thousand tokens are two megabytes at most.
-    absl::Duration timeout = absl::Seconds(4);
+    absl::Duration timeout = absl::Seconds(2);
     absl::Duration max_age = absl::Minutes(1);
     size_t max_waiting = 256;
   };
@@ -78,6 +78,8 @@ class TokenReplica {
   // of the refresh after the one that may be running: within two timeouts and
   // a gap.
   void Find(std::string_view text, Done done);
+  // As TokenDirectory::FindNow.
+  std::optional<absl::StatusOr<Caller>> FindNow(std::string_view text);
 
  private:
   struct Waiter {
@@ -90,9 +92,12 @@ class TokenReplica {
     absl::StatusOr<Caller> caller;
   };
 
-  // What is known now; none: `done` was taken to wait.
-  std::optional<absl::StatusOr<Caller>> FindNow(const TokenProof& proof,
-                                                Done& done);
+  // What is known now.
+  std::optional<absl::StatusOr<Caller>> FindKnown(const TokenProof& proof)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same; none: `done` was taken to wait.
+  std::optional<absl::StatusOr<Caller>> FindOrWait(const TokenProof& proof,
+                                                   Done& done);
   bool IsTrusted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Sees to a refresh that begins in `delay`, or before.
   void Schedule(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

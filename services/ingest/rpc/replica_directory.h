@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +17,10 @@ class ReplicaDirectory final : public TokenDirectory {
 
   void Find(std::string_view token, Done done) override {
     replica_->Find(token, std::move(done));
+  }
+  std::optional<absl::StatusOr<Caller>> FindNow(
+      std::string_view token) override {
+    return replica_->FindNow(token);
   }
 
  private:

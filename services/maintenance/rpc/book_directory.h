@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +17,10 @@ class BookDirectory final : public TokenDirectory {
 
   void Find(std::string_view token, Done done) override {
     done(book_->Find(token));
+  }
+  std::optional<absl::StatusOr<Caller>> FindNow(
+      std::string_view token) override {
+    return book_->Find(token);
   }
 
  private:
