@@ -3,7 +3,9 @@
 #
 #   deploy/systemd/install.sh embedded|split --programs=DIR [--root=DIR]
 #
-#   embedded          cairnd: everything in one process
+#   embedded          cairnd: everything in one process; and, for `rebuild`
+#                     alone (deploy/RECOVERY.md), the programs of index and
+#                     chunk_storage
 #   split             the four services, and cairn.target for all of them
 #   --programs=DIR    a folder with the built programs, as Bazel lays them out:
 #                     services/index/index, client/cli/cairn, ...
@@ -79,6 +81,9 @@ main() {
   put_jobs
   if [[ "$FORM" == embedded ]]; then
     put_service cairnd cairnd
+    for name in index chunk_storage; do
+      put 755 "$PROGRAMS/services/$name/$name" "usr/bin/cairn-${name/_/-}"
+    done
     put 644 cairn-.service.d/10-sandbox.conf \
       "$UNITS/cairnd.service.d/10-sandbox.conf"
   else
