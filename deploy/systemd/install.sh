@@ -12,7 +12,8 @@
 #   --root=DIR        where it is put, instead of /
 #
 # Programs go to /usr/bin, units to /usr/lib/systemd/system, the user `cairn`
-# to /usr/lib/sysusers.d, settings to /etc/cairn. Settings that are there stay.
+# to /usr/lib/sysusers.d, settings to /etc/cairn. Settings that are there stay,
+# but `embedded` removes the client.env of `split`, which the jobs would follow.
 # Starts nothing.
 set -euo pipefail
 
@@ -43,6 +44,18 @@ put_service() {
   put 755 "$PROGRAMS/services/$2/$2" "usr/bin/$1"
   put 644 "$1.service" "$UNITS/$1.service"
   put_settings "$2.yaml"
+}
+
+# Without the four services the jobs would ask for sockets that are not there.
+drop_client_settings() {
+  local file=etc/cairn/client.env
+  [[ -e "$ROOT/$file" ]] || return 0
+  if cmp --silent etc/client.env "$ROOT/$file"; then
+    rm "$ROOT/$file"
+    echo "removed, it is for the four services: /$file"
+  else
+    echo "stays as it is, look whether its servers are those of cairnd: /$file"
+  fi
 }
 
 put_settings() {
@@ -86,6 +99,7 @@ main() {
     done
     put 644 cairn-.service.d/10-sandbox.conf \
       "$UNITS/cairnd.service.d/10-sandbox.conf"
+    drop_client_settings
   else
     put 644 cairn.target "$UNITS/cairn.target"
     for name in index chunk_storage maintenance ingest; do
