@@ -3,14 +3,17 @@
 #
 #   deploy/systemd/install.sh embedded|split --programs=DIR [--root=DIR]
 #
-#   embedded          cairnd: everything in one process
+#   embedded          cairnd: everything in one process; and, for `rebuild`
+#                     alone (deploy/RECOVERY.md), the programs of index and
+#                     chunk_storage
 #   split             the four services, and cairn.target for all of them
 #   --programs=DIR    a folder with the built programs, as Bazel lays them out:
 #                     services/index/index, client/cli/cairn, ...
 #   --root=DIR        where it is put, instead of /
 #
 # Programs go to /usr/bin, units to /usr/lib/systemd/system, the user `cairn`
-# to /usr/lib/sysusers.d, settings to /etc/cairn. Settings that are there stay.
+# to /usr/lib/sysusers.d, settings to /etc/cairn. Settings that are there stay,
+# but `embedded` removes the client.env of `split`, which the jobs would follow.
 # Starts nothing.
 set -euo pipefail
 
@@ -41,6 +44,18 @@ put_service() {
   put 755 "$PROGRAMS/services/$2/$2" "usr/bin/$1"
   put 644 "$1.service" "$UNITS/$1.service"
   put_settings "$2.yaml"
+}
+
+# Without the four services the jobs would ask for sockets that are not there.
+drop_client_settings() {
+  local file=etc/cairn/client.env
+  [[ -e "$ROOT/$file" ]] || return 0
+  if cmp --silent etc/client.env "$ROOT/$file"; then
+    rm "$ROOT/$file"
+    echo "removed, it is for the four services: /$file"
+  else
+    echo "stays as it is, look whether its servers are those of cairnd: /$file"
+  fi
 }
 
 put_settings() {
@@ -79,8 +94,12 @@ main() {
   put_jobs
   if [[ "$FORM" == embedded ]]; then
     put_service cairnd cairnd
+    for name in index chunk_storage; do
+      put 755 "$PROGRAMS/services/$name/$name" "usr/bin/cairn-${name/_/-}"
+    done
     put 644 cairn-.service.d/10-sandbox.conf \
       "$UNITS/cairnd.service.d/10-sandbox.conf"
+    drop_client_settings
   else
     put 644 cairn.target "$UNITS/cairn.target"
     for name in index chunk_storage maintenance ingest; do

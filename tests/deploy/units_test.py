@@ -99,6 +99,30 @@ class RulesTest(UnitsCase):
                 for key in ("MemoryMax", "TasksMax", "LimitNOFILE"):
                     self.assertIsNotNone(unit.get("Service", key), key)
 
+    def test_of_two_that_exclude_each_other_one_ends_first(self):
+        root = install(self, "split")
+        for name in [*(f"{n}.service" for n in units.SERVICES["split"]),
+                     "cairn.target"]:
+            unit = units.Unit(root, name)
+            with self.subTest(name):
+                self.assertEqual(unit.get("Unit", "Conflicts"),
+                                 "cairnd.service")
+                self.assertIn("cairnd.service",
+                              " ".join(unit.all("Unit", "After")).split())
+
+    def test_what_tells_jobs_of_the_four_goes_with_them(self):
+        root = install(self, "split")
+        path = os.path.join(root, "etc/cairn/client.env")
+        programs = os.environ.get("CAIRN_BINARIES", ".")
+        with open(path, "a", encoding="ascii") as file:
+            file.write("CAIRN_TLS_CA=/etc/cairn/tls/ca.crt\n")
+        self.assertIn("client.env", units.install("embedded", root, programs))
+        self.assertTrue(os.path.exists(path))
+        os.remove(path)
+        units.install("split", root, programs)
+        self.assertIn("client.env", units.install("embedded", root, programs))
+        self.assertFalse(os.path.exists(path))
+
     def test_jobs_catch_up_and_do_not_meet(self):
         root = install(self, "split")
         times = set()
