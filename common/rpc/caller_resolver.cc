@@ -181,7 +181,7 @@ Connection CallerResolver::Resolve(
     peer.common_name = FirstProperty(*auth, GRPC_X509_CN_PROPERTY_NAME);
     // Not the property of SPIFFE ids: it is left out where there is more than
     // one URI name, or another one.
-    for (const grpc::string_ref name :
+    for (const grpc::string_ref& name :
          auth->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
       peer.uri_names.emplace_back(name.data(), name.size());
     }
