@@ -167,8 +167,8 @@ TEST_F(TokenReplicaTest, WhileNothingChangesNoCopyIsMade) {
   tokens_.Add(1);
   Start();
   executor_.AdvanceAndRun(absl::Minutes(1));
-  EXPECT_GE(tokens_.reads, 25);
-  EXPECT_LE(tokens_.reads, 35);
+  EXPECT_GE(tokens_.reads, 55);
+  EXPECT_LE(tokens_.reads, 65);
   EXPECT_EQ(tokens_.copies, 1);
   EXPECT_EQ(metrics_.refreshes_failed.Value(), 0);
   EXPECT_EQ(metrics_.age_seconds.Value(), 0);
