@@ -185,8 +185,10 @@ Connection CallerResolver::Resolve(
          auth->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
       peer.uri_names.emplace_back(name.data(), name.size());
     }
+    // A handshake has looked at the certificate, and an open connection may
+    // outlive it; a session that is resumed has had none.
     peer.expired =
-        peer.authenticated && IsTls(peer) &&
+        FirstProperty(*auth, GRPC_SSL_SESSION_REUSED_PROPERTY) == "true" &&
         IsExpired(FirstProperty(*auth, GRPC_X509_PEM_CERT_PROPERTY_NAME));
   }
   return ConnectionFromPeer(peer);

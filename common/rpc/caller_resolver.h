@@ -26,7 +26,8 @@ struct PeerFacts {
   bool authenticated = false;
   std::string common_name;             // of the certificate; empty if none
   std::vector<std::string> uri_names;  // of the certificate
-  bool expired = false;                // the certificate is
+  // The certificate is, and no handshake has looked at it.
+  bool expired = false;
 };
 
 // The callers behind the unix sockets' file descriptors. gRPC knows such a
@@ -62,8 +63,8 @@ Caller CallerFromUid(uid_t uid, uid_t own_uid,
 // A service's NAME is ingest, index, chunk_storage or maintenance; ROLE is
 // reader, backup (or client, another word for it), operator or admin. Another
 // NAME is 1..64 characters of [A-Za-z0-9._-] and starts with a letter or a
-// digit. Whatever else is nobody: kind kNone; so is who shows a certificate
-// that has ended, as a TLS session can that was begun before and is resumed.
+// digit. Whatever else is nobody: kind kNone; so is who resumes a TLS session
+// that was begun before its certificate ended.
 Caller CallerFromPeer(const PeerFacts& peer);
 
 // What a connection says of the calls on it.
