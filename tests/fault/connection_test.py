@@ -24,6 +24,8 @@ CUTS = case.slice_or_soak(30, 1000)
 # Connections break off after so many bytes: in the middle of the first frames,
 # of a small answer, of a chunk, of a stream.
 FEWEST_BYTES, MOST_BYTES = 1 << 7, 1 << 20
+# One connection in eight lasts for a chunk; each chunk has some hundred tries.
+RETRY_SECONDS = 600
 DELAY_SECONDS = 0.05
 
 
@@ -191,7 +193,8 @@ class Everywhere(Case):
                     self.folder)
         cairn.environment["CAIRN_MAINTENANCE_SERVER"] = self.new_proxy(
             self.suite.socket("maintenance"), "back-door").target
-        self.load = Load(cairn, self.folder, self.random.random())
+        self.load = Load(cairn, self.folder, self.random.random(),
+                         retry_seconds=RETRY_SECONDS)
         self.addCleanup(self.load.kill)
 
     def new_proxy(self, target, name):

@@ -84,10 +84,12 @@ class MemoryLimits(Case):
         self.end()
 
     def starve(self, victim):
+        # A new one: what a load has left in another would do for the next.
+        self.suite.kill([victim])
+        self.suite.start([victim])
         process = self.suite.processes[victim]
         group = self.suite.groups[victim]
-        self.limit(victim, int(group.get("memory.usage_in_bytes"))
-                   + TOO_LITTLE_BYTES)
+        self.limit(victim, group.kept_bytes() + TOO_LITTLE_BYTES)
         self.load.begin()
         wait_until(lambda: process.poll() is not None,
                    f"the kernel kills {victim}", 120)

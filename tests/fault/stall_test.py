@@ -25,6 +25,8 @@ VICTIMS = case.slice_or_soak(1, 4)
 DISK_BYTES = 3 << 30
 BYTES_A_SECOND = 1 << 20
 SYNC_SECONDS = case.slice_or_soak(0.1, 2)
+# Index syncs some fifty times, one after another, to begin its database.
+READY_SECONDS = 60 + 100 * SYNC_SECONDS
 
 
 class StallCase(Case):
@@ -88,6 +90,7 @@ class SlowDisk(StallCase):
             split=True, data=os.path.join(self.disk.path, "data"),
             start=False, lease_seconds=4 * LEASE_SECONDS)
         suite.prefix = prefix
+        suite.ready_seconds = READY_SECONDS
         suite.start()
         # No lease may end because of it, so nothing is fenced.
         self.use(suite, retry_seconds=300)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import time
 
@@ -45,6 +46,12 @@ class ControlGroup:
 
     def get(self, name):
         return (self.path / name).read_text()
+
+    def kept_bytes(self):
+        """What it holds of memory that does not give way, as page cache does."""
+        cache = re.search(r"^cache (\d+)$", self.get("memory.stat"),
+                          re.MULTILINE)
+        return int(self.get("memory.usage_in_bytes")) - int(cache.group(1))
 
     def close(self):
         """Whoever is in it is killed."""

@@ -44,6 +44,7 @@ class Suite:
         self.lease_seconds = lease_seconds
         self.metrics = metrics  # whether each process serves /metrics
         self.prefix = []  # a program that runs each process, such as strace
+        self.ready_seconds = READY_SECONDS  # within which all answer
         self.credentials = None  # of this process towards the front door
         self.processes = {}
         self.log_path = os.path.join(sockets, "log")
@@ -105,7 +106,7 @@ class Suite:
         """Until the front door reaches every service behind it.
 
         Without `everything`: until it answers, whatever is damaged behind."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + self.ready_seconds
         while True:
             client = Client(target or self.target,
                             credentials=self.credentials)
@@ -125,7 +126,7 @@ class Suite:
 
     def await_port(self, name):
         """The port of the process `name`, once it listens."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + self.ready_seconds
         while True:
             try:
                 return self.port(name)
@@ -141,7 +142,7 @@ class Suite:
                     + self.log_tail()) from error
         if time.monotonic() > deadline:
             raise RuntimeError(
-                f"not ready after {READY_SECONDS} s: {error}\n"
+                f"not ready after {self.ready_seconds} s: {error}\n"
                 + self.log_tail()) from error
         time.sleep(POLL_SECONDS)
 
