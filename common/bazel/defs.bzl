@@ -1,9 +1,12 @@
 """The rules that BUILD files of this tree use, with its flags.
 
   cairn_cc_library, cairn_cc_test, cairn_cc_binary   our own code
+  cairn_preludes                                     headers compiled once
   cairn_proto                                        messages and services, C++
   cairn_py_proto                                     the same for Python tests
 """
+
+load("//common/bazel:prelude.bzl", "prelude")
 
 _HARDENING_COPTS = [
     "-fPIE",
@@ -64,23 +67,66 @@ _TEST_DATA = select({
     "//conditions:default": [],
 })
 
-def cairn_cc_library(name, copts = [], **kwargs):
+def cairn_preludes():
+    """:library_prelude and :test_prelude, for all files of the tree."""
+    prelude(
+        name = "library_prelude",
+        src = "library_prelude.h",
+        copts = _COPTS,
+        visibility = ["//:__subpackages__"],
+        deps = ["@system//:absl"],
+    )
+    prelude(
+        name = "test_prelude",
+        testonly = True,
+        src = "test_prelude.h",
+        hdrs = ["library_prelude.h"],
+        copts = _COPTS,
+        visibility = ["//:__subpackages__"],
+        deps = ["@system//:absl", "@system//:gtest"],
+    )
+
+def _with_prelude(prelude_name, copts):
+    """Flags and deps of files that begin with a prelude.
+
+    None for files with flags of their own, which it would not fit, and for
+    sanitizers: that a file includes what it uses is seen there.
+    """
+    if copts:
+        return copts, []
+    return select({
+        "//common/bazel:sanitizer": [],
+        "//conditions:default": [
+            "-include",
+            "common/bazel/precompiled/%s.h" % prelude_name,
+            "-Winvalid-pch",
+            "-Wno-error=invalid-pch",
+        ],
+    }), select({
+        "//common/bazel:sanitizer": [],
+        "//conditions:default": ["//common/bazel:" + prelude_name],
+    })
+
+def cairn_cc_library(name, copts = [], deps = [], **kwargs):
     """cc_library with the flags of this tree."""
+    flags, preludes = _with_prelude("library_prelude", copts)
     native.cc_library(
         name = name,
-        copts = _COPTS + copts,
+        copts = _COPTS + flags,
         linkstatic = True,
+        deps = deps + preludes,
         **kwargs
     )
 
 def cairn_cc_binary(name, copts = [], linkopts = [], deps = [], **kwargs):
     """cc_binary with the flags of this tree."""
+    flags, preludes = _with_prelude("library_prelude", copts)
     native.cc_binary(
         name = name,
-        copts = _COPTS + copts,
+        copts = _COPTS + flags,
         linkopts = _LINKOPTS + linkopts,
         linkstatic = True,
-        deps = deps + _RUNTIME,
+        deps = deps + preludes + _RUNTIME,
         **kwargs
     )
 
@@ -106,14 +152,15 @@ def cairn_cc_test(
       **kwargs: handed on to cc_test.
     """
     gtest = "@system//:gtest" if own_main else "@system//:gtest_main"
+    flags, preludes = _with_prelude("test_prelude", copts)
     native.cc_test(
         name = name,
         size = size,
-        copts = _COPTS + copts,
+        copts = _COPTS + flags,
         linkopts = _LINKOPTS + linkopts,
         linkstatic = True,
         data = data + _TEST_DATA,
-        deps = deps + [gtest] + _RUNTIME,
+        deps = deps + [gtest] + preludes + _RUNTIME,
         **kwargs
     )
 
