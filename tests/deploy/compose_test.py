@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import tempfile
+import textwrap
 import urllib.parse
 import urllib.request
 
@@ -154,14 +155,20 @@ class ComposeTest(case.Case):
                                    f"{self.deploy}/compose/cairn.sh", *words,
                                    code=code)
 
-    def round_trip(self, group):
+    def back_up(self, group):
         payload = self.random.randbytes(PAYLOAD_BYTES)
         source = os.path.join(self.folder, "source")
         with open(source, "wb") as file:
             file.write(payload)
         self.cairn.run("backup", group, f"data.raw:{source}")
+        return payload
+
+    def assert_restored(self, group, payload):
         self.assertTrue(self.cairn.run(
             "restore", f"{group}/latest", "data.raw", "-")[0] == payload)
+
+    def round_trip(self, group):
+        self.assert_restored(group, self.back_up(group))
 
     def prometheus(self, path, **parameters):
         url = (f"http://127.0.0.1:{self.port('prometheus', 9090)}/api/v1/"
@@ -258,6 +265,36 @@ class ComposeTest(case.Case):
                 f"{service} shows its new certificate", ROTATION_SECONDS)
         self.round_trip("host/renewed")
         self.assertEqual(pids, {s: self.state(s)["Pid"] for s in SERVICES})
+
+    def test_lost_databases_are_rebuilt_as_the_page_says(self):
+        group = "host/lost-and-found"
+        payload = self.back_up(group)
+        script = self._page("RECOVERY.md", "Compose")
+        stop = script.index("offline()")
+        self._follow(script[:stop])
+        for service in ("index", "chunk-storage"):
+            folder = self.podman("volume", "inspect", "-f", "{{.Mountpoint}}",
+                                 f"{PROJECT}_{service}-data").strip()
+            shutil.rmtree(os.path.join(folder, service.replace("-", "_"),
+                                       "db"))
+        self._follow(script[stop:].removesuffix("compose/cairn.sh status\n"))
+        case.wait_until(lambda: all(s["ready"] for s in self.cairn.json(
+            "status", code=None).get("services", [{"ready": False}])),
+                        "all services are ready")
+        self.in_container("status")
+        self.assert_restored(group, payload)
+        self.round_trip(group)
+
+    def _page(self, name, heading):
+        """The first commands below a heading of a page, for this project."""
+        with open(os.path.join(self.deploy, name), encoding="utf-8") as page:
+            section = page.read().split(f"\n## {heading}\n")[1]
+        block = re.search(r"(?:^    .*\n)+", section, re.MULTILINE).group()
+        return textwrap.dedent(block).replace(
+            "cairn_", f"{PROJECT}_").replace("-p cairn", f"-p {PROJECT}")
+
+    def _follow(self, script):
+        return self.podman.command("bash", "-euc", script, cwd=self.deploy)
 
     def _served(self, service, port):
         """The serial number of the certificate that a service shows."""
