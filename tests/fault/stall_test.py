@@ -131,7 +131,8 @@ class SlowDisk(StallCase):
             f"{int(SYNC_SECONDS * 1000)}ms"])
         self.addCleanup(self.kill_traced)
         self.load.start()
-        self.load.await_more(case.slice_or_soak(1, 10), 600)
+        # A backup waits for some forty of them, its own and those before it.
+        self.load.await_more(case.slice_or_soak(1, 5), 1200)
         slowest = self.load.slowest["backup"]
         self.assertGreater(slowest, SYNC_SECONDS, "no sync was slow")
         self.load.stop()
