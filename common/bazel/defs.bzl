@@ -48,6 +48,12 @@ _WARNING_COPTS = [
 
 _COPTS = ["-std=c++20"] + _WARNING_COPTS + _HARDENING_COPTS
 
+# What stands in a test is run once, and compiled more often than that.
+_TEST_COPTS = _COPTS + select({
+    "//common/bazel:sanitizer": [],
+    "//conditions:default": ["-O1"],
+})
+
 # Generated code is not ours to correct.
 _GENERATED_COPTS = ["-std=c++20", "-w"] + _HARDENING_COPTS
 
@@ -81,7 +87,7 @@ def cairn_preludes():
         testonly = True,
         src = "test_prelude.h",
         hdrs = ["library_prelude.h"],
-        copts = _COPTS,
+        copts = _TEST_COPTS,
         visibility = ["//:__subpackages__"],
         deps = ["@system//:absl", "@system//:gtest"],
     )
@@ -156,7 +162,7 @@ def cairn_cc_test(
     native.cc_test(
         name = name,
         size = size,
-        copts = _COPTS + flags,
+        copts = _TEST_COPTS + flags,
         linkopts = _LINKOPTS + linkopts,
         linkstatic = True,
         data = data + _TEST_DATA,
