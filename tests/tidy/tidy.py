@@ -184,9 +184,15 @@ def strip_comments(line):
     return re.sub(r'//.*|"(?:[^"\\]|\\.)*"', "", line)
 
 
+def wants_pragma_once(path):
+    """Not a header that is compiled by itself: there GCC takes it for a
+    mistake."""
+    return path.endswith(".h") and not path.endswith("_prelude.h")
+
+
 def file_errors(path, text):
     errors = []
-    if path.endswith(".h") and "#pragma once" not in text:
+    if wants_pragma_once(path) and "#pragma once" not in text:
         errors.append((1, "a header starts with #pragma once"))
     for number, line in enumerate(text.splitlines(), 1):
         match = INCLUDE.match(line)

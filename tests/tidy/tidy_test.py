@@ -75,6 +75,11 @@ class Calls(unittest.TestCase):
         self.assertFalse(self.offends("common/time/clock.cc",
                                       "return absl::Now();"))
 
+    def test_a_header_is_read_once(self):
+        self.assertTrue(self.offends("common/io/x.h", "int x();"))
+        self.assertFalse(self.offends("common/io/x.h", "#pragma once"))
+        self.assertFalse(self.offends("common/bazel/library_prelude.h", ""))
+
     def test_a_todo_needs_an_issue(self):
         self.assertTrue(self.offends("common/io/x.cc", "// TODO later"))
 
